@@ -1,0 +1,164 @@
+"""What a check says: findings with their evidence, what could not run, what crashed, and the report that holds them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from headerguard.errors import FindingsError
+
+if TYPE_CHECKING:
+    from headerguard.message import Message
+
+__all__ = ["Evidence", "Failure", "Finding", "History", "Report", "Severity", "Skipped"]
+
+
+class Severity(IntEnum):
+    """What it would cost if the finding were true. Compares by weight; `str()` gives the lower-case name."""
+
+    LOW = 1
+    MEDIUM = 2
+    HIGH = 3
+    CRITICAL = 4
+
+    def __str__(self) -> str:
+        """Give the name that configuration and reports use."""
+        return self.name.lower()
+
+    @classmethod
+    def parse(cls, name: str) -> Severity:
+        """Read a name such as "high", in any case. Raises ValueError, naming the four, for anything else."""
+        try:
+            return cls[name.upper()]
+        except KeyError:
+            raise ValueError(f"{name!r} is not a severity: low, medium, high or critical") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One place in the copy that a finding rests on."""
+
+    place: str
+    """Where, for people: role and number among the addresses of that role, "bcc[1]"; a field "to" without a number."""
+    field: str
+    """Wire name in lower case, or "rcpt to" / "mail from"."""
+    occurrence: int
+    """Which field of that name, from 0; for the envelope which recipient."""
+    text: str
+    """The source octets as they stand, read as UTF-8 (undecodable octets as U+FFFD)."""
+    span: tuple[int, int] | None
+    """Start and end octet in the message; None where the copy has no octets."""
+    note: str = ""
+    """What this place adds to the finding, or nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What was known before, so that a finding can say how unusual it is."""
+
+    messages: int = 0
+    """Messages that the judging level of the stream had held."""
+    first_day: date | None = None
+    """Day (UTC) of the first of them."""
+    last_day: date | None = None
+    """Day (UTC) of the last clean one."""
+    known: tuple[str, ...] = ()
+    """Values seen in this role, most frequent first, at most five."""
+    nearest: str | None = None
+    """The known value that looks most like the subject, if any does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong, about one subject."""
+
+    rule: str
+    """Id of the rule that speaks."""
+    subject: str
+    """What it is about: an address, a registrable domain, or the name of a field."""
+    severity: Severity
+    """What it would cost if true."""
+    summary: str
+    """One sentence for people."""
+    evidence: tuple[Evidence, ...]
+    """Where it stands; the first is the primary one."""
+    account: str | None = None
+    """The sending account of the message."""
+    stream: str | None = None
+    """The stream of the message."""
+    layer: str = "unknown"
+    """Where it must have got in, as far as this stage shows: application, relay, esp account, unknown."""
+    p_value: float | None = None
+    """Share of clean messages that would look at least this unusual; None for a deterministic rule."""
+    history: History | None = None
+    """What was known before; None where no history was asked."""
+
+    @property
+    def key(self) -> tuple[str | None, str, str]:
+        """Identity over edits, merges and streams: (account, rule, subject)."""
+        return (self.account, self.rule, self.subject)
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A rule that could not run on this copy."""
+
+    rule: str
+    """Id of the rule."""
+    reason: str
+    """What it would have needed, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A rule that crashed. The report is incomplete."""
+
+    rule: str
+    """Id of the rule."""
+    error: str
+    """Type and text of the exception."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that one check has to say about one message."""
+
+    message: Message
+    """The copy that was checked."""
+    findings: tuple[Finding, ...] = ()
+    """Most severe first."""
+    skipped: tuple[Skipped, ...] = ()
+    """Rules that could not run, with the reason."""
+    failures: tuple[Failure, ...] = ()
+    """Rules that crashed; not empty means that the report is incomplete."""
+    allowed: tuple[Finding, ...] = ()
+    """Findings that an allowance in force covers: judged, not hidden."""
+    blind_spots: tuple[str, ...] = ()
+    """What this copy cannot show, a sentence each."""
+    notes: tuple[str, ...] = field(default=())
+    """What a reader should know and nobody needs to act on (a lapsed allowance, a stream that is still too short)."""
+
+    @property
+    def worst(self) -> Severity | None:
+        """The highest severity among the findings, or None."""
+        return max((finding.severity for finding in self.findings), default=None)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every rule that could run did run to its end."""
+        return not self.failures
+
+    @property
+    def ok(self) -> bool:
+        """No finding at all, and complete."""
+        return not self.findings and not self.failures
+
+    def raise_for_findings(self, at_least: Severity = Severity.MEDIUM) -> None:
+        """Raise `FindingsError` when a finding weighs `at_least` that much, or when a rule failed."""
+        found = [f for f in self.findings if f.severity >= at_least]
+        if found or self.failures:
+            lines = [f"{f.rule} ({f.severity}): {f.summary}" for f in found]
+            lines += [f"{f.rule} failed: {f.error}" for f in self.failures]
+            raise FindingsError("\n".join(lines), self)

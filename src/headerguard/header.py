@@ -1,0 +1,303 @@
+"""The header block of a message: cut it off, split it into fields, keep every octet, name every oddity.
+
+All work is done on the header block read as Latin-1, one character per octet, so that a position in the text is an
+offset in the message. Nothing raises and nothing is dropped: what no field syntax covers is a field without a name.
+Grammar: RFC 5322 sections 2.2, 3.2.2 and 4.5, RFC 2047, RFC 6532. What mail servers do beyond them is said where it
+matters (Postfix and Exim accept blanks before the colon, LF line ends and any number of occurrences).
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+__all__ = ["LIMIT", "Defect", "DefectName", "Field", "Header", "Line", "decode_octets", "decode_words", "header_length"]
+
+LIMIT = 1 << 20
+"""Octets of header block that are kept whole; past it only the fields that a caller names (1 MiB, as go-message)."""
+
+_WINDOW = 16_384
+
+
+class DefectName(StrEnum):
+    """Closed list of what can be wrong with a header. The values are part of the output and do not change."""
+
+    BARE_CR = "bare-cr"
+    BLANK_BEFORE_COLON = "blank-before-colon"
+    BYTE_ORDER_MARK = "byte-order-mark"
+    CONTROL_CHARACTER = "control-character"
+    EMPTY_NAME = "empty-name"
+    INJECTED_LINE = "injected-line"
+    LEADING_BLANK = "leading-blank"
+    MALFORMED_NAME = "malformed-name"
+    MBOX_FROM_LINE = "mbox-from-line"
+    NO_COLON = "no-colon"
+    NOT_UTF8 = "not-utf8"
+    NUL = "nul"
+    OVER_LIMIT = "over-limit"
+    UNTERMINATED = "unterminated"
+    # Inside an address list (found by headerguard.address).
+    AMBIGUOUS_MEMBER = "ambiguous-member"
+    EMBEDDED_ADDRESS = "embedded-address"
+    ENCODED_ADDRESS = "encoded-address"
+    MISSING_COMMA = "missing-comma"
+    NO_ADDRESS = "no-address"
+    UNBALANCED = "unbalanced"
+
+
+@dataclass(frozen=True, slots=True)
+class Defect:
+    """One oddity of a copy, with its place."""
+
+    name: DefectName
+    """Which oddity."""
+    span: tuple[int, int] | None
+    """Start and end octet in the message; None where the copy has no octets."""
+    field: str = ""
+    """Lower-case name of the field it stands in, or "" for none."""
+    note: str = ""
+    """More for people, or nothing."""
+
+
+class Line(NamedTuple):
+    """A field as the lexer leaves it: positions in `Header.text`, nothing decoded."""
+
+    name: str
+    """Lower-case name without blanks; "" where there is none."""
+    start: int
+    """First character of the field."""
+    value: int
+    """First character after the colon."""
+    end: int
+    """One past the last character, line end included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One header field, exactly as it stands."""
+
+    name: str
+    """The name as written, without surrounding blanks; "" for a line that has none."""
+    octets: bytes
+    """The whole field: name, colon, value with its folding, line end."""
+    start: int | None
+    """Offset of the first octet in the message; None where the copy has no octets (RFC 5322 section 2.2)."""
+    end: int | None
+    """Offset one past the last octet."""
+    defect: Defect | None = None
+    """The first defect of the field's own syntax, or None."""
+
+    @property
+    def text(self) -> str:
+        """The value for people: unfolded (RFC 5322 section 2.2.3), encoded-words decoded (RFC 2047), UTF-8 (RFC 6532)."""
+        value = self.octets.partition(b":")[2] if b":" in self.octets else self.octets
+        unfolded = re.sub(r"\r?\n(?=[ \t])", "", value.decode("latin-1")).strip(" \t\r\n")
+        return decode_words(decode_octets(unfolded))
+
+
+# One physical field: a clean name and colon, or anything else up to the line end; then its continuation lines.
+_LINE = re.compile(
+    r"(?:([!-9;-~]++):|([^\n:]*+(?:\n[ \t][^\n:]*+)*+)(:)?)[^\n]*+(?:\n[ \t][^\n]*+)*+\n?+",
+)
+_TRAILING_NAME = re.compile(r"[!-9;-~]+[ \t\r\n]*\Z")
+_MBOX_FROM = re.compile(r">?From [ \t]*[^ \t\r\n]")
+_BOM = "\xef\xbb\xbf"
+
+
+class Header:
+    """An ordered list of raw fields. There is no getter that returns one of several fields of a name."""
+
+    __slots__ = ("_fields", "_notes", "defects", "has_octets", "lines", "text")
+
+    text: str
+    """The header block read as Latin-1; index i is octet i of the message."""
+    lines: list[Line]
+    """Every field in order, undecoded."""
+    defects: tuple[Defect, ...]
+    """What is wrong with the block and the syntax of its fields, in order."""
+    has_octets: bool
+    """Whether positions are octets of a real message (False: built from a parsed message)."""
+
+    def __init__(
+        self, block: bytes, *, limit: int = LIMIT, keep: Collection[str] = (), has_octets: bool = True
+    ) -> None:
+        """Lex a header block. Past `limit` octets only fields named in `keep` (lower case) are kept."""
+        self.text = text = block.decode("latin-1")
+        self.has_octets = has_octets
+        self.lines = lines = []
+        self._fields: tuple[Field, ...] | None = None
+        self._notes: dict[int, DefectName] = {}
+        for match in _LINE.finditer(text):
+            start, end = match.span()
+            if start == end:
+                break
+            if (name := match[1]) is not None:
+                line = Line(name.lower(), start, match.end(1) + 1, end)
+            else:
+                line = self._odd(match, start, end)
+            if start < limit or line.name in keep:
+                lines.append(line)
+                if start >= limit:
+                    self._notes[start] = DefectName.OVER_LIMIT
+        self.defects = tuple(self._find_defects(limit))
+
+    def _odd(self, match: re.Match[str], start: int, end: int) -> Line:
+        """A line whose name is not clean: give the name a lenient reader would see, and say what is odd."""
+        before, colon = match[2], match.end(2)
+        if _MBOX_FROM.match(before):
+            self._notes[start] = DefectName.MBOX_FROM_LINE
+            return Line("", start, end, end)
+        if match[3] is None:
+            self._notes[start] = DefectName.NO_COLON if before.strip("\r\n") else DefectName.LEADING_BLANK
+            return Line("", start, start, end)
+        name = before.strip(" \t\r\n")
+        if not name:
+            self._notes[start] = DefectName.EMPTY_NAME
+        elif before.startswith(_BOM):
+            self._notes[start], name = DefectName.BYTE_ORDER_MARK, name[len(_BOM) :].strip(" \t")
+        elif re.fullmatch(r"[!-9;-~]+", name):
+            leading = before[0] in " \t"
+            self._notes[start] = DefectName.LEADING_BLANK if leading else DefectName.BLANK_BEFORE_COLON
+        else:
+            self._notes[start] = DefectName.MALFORMED_NAME
+            tail = _TRAILING_NAME.search(before[-128:])
+            name = tail[0].strip(" \t\r\n") if tail else name
+        return Line(name.lower(), start, colon + 1, end)
+
+    def _find_defects(self, limit: int) -> Iterator[Defect]:
+        """Defects of the block, then of the fields; each test looks at the whole block first, so clean mail pays little."""
+        text = self.text
+        if self._notes:
+            for line in self.lines:
+                if line.start in self._notes:
+                    yield Defect(self._notes[line.start], self.span(line.start, line.end), line.name)
+        if len(text) > limit:
+            yield Defect(DefectName.OVER_LIMIT, self.span(limit, len(text)), "", f"header block of {len(text)} octets")
+        if text and not text.endswith("\n"):
+            yield Defect(DefectName.UNTERMINATED, self.span(len(text), len(text)))
+        if text.count("\r") != text.count("\r\n"):
+            yield from self._at(r"\r(?!\n)", DefectName.BARE_CR)
+        if "\x00" in text:
+            yield from self._at("\x00", DefectName.NUL)
+        if not text.isascii():
+            yield from self._not_utf8()
+
+    def _at(self, pattern: str, name: DefectName) -> Iterator[Defect]:
+        """The first place of a pattern in each field."""
+        search = re.compile(pattern).search
+        for line in self.lines:
+            if match := search(self.text, line.start, line.end):
+                if match.end() == len(self.text) and name is DefectName.BARE_CR:
+                    continue  # the block was cut in the middle of a line end
+                yield Defect(name, self.span(match.start(), match.end()), line.name)
+
+    def _not_utf8(self) -> Iterator[Defect]:
+        for line in self.lines:
+            octets = self.text[line.start : line.end]
+            if not octets.isascii():
+                try:
+                    octets.encode("latin-1").decode("utf-8")
+                except UnicodeDecodeError as error:
+                    at = line.start + error.start
+                    yield Defect(DefectName.NOT_UTF8, self.span(at, at + 1), line.name)
+
+    def span(self, start: int, end: int) -> tuple[int, int] | None:
+        """Positions in `text` as octets of the message, or None where there are none."""
+        return (start, end) if self.has_octets else None
+
+    def field(self, line: Line) -> Field:
+        """The field of one line."""
+        head = self.text[line.start : line.value]
+        name = head[:-1].removeprefix(_BOM).strip(" \t\r\n") if head.endswith(":") else ""
+        defect = None
+        if line.start in self._notes:
+            defect = Defect(self._notes[line.start], self.span(line.start, line.end), line.name)
+        octets = self.text[line.start : line.end].encode("latin-1")
+        start, end = self.span(line.start, line.end) or (None, None)
+        return Field(name, octets, start, end, defect)
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """Every field in order; joined, their octets are the header block again (up to the limit)."""
+        if self._fields is None:
+            self._fields = tuple(map(self.field, self.lines))
+        return self._fields
+
+    def all(self, name: str) -> tuple[Field, ...]:
+        """Every field of that name in order; names compare without case (RFC 5322 section 1.2.2)."""
+        wanted = name.lower()
+        return tuple(self.field(line) for line in self.lines if line.name == wanted)
+
+    def __repr__(self) -> str:
+        """Say how much there is, never what."""
+        return f"<Header of {len(self.lines)} fields, {len(self.defects)} defects>"
+
+
+def header_length(octets: bytes | bytearray | memoryview) -> int:
+    """Length of the header block: up to and with the line before the first empty line (RFC 5322 section 2.1).
+
+    A line that holds only blanks continues a field and ends nothing. Empty lines before the first field are stepped
+    over, as a reader that stopped there would lose every field. Looks at a growing window, so a body costs nothing.
+    """
+    data = octets if isinstance(octets, bytes | bytearray) else bytes(octets)
+    start = 0
+    while data[start : start + 1] in (b"\n", b"\r") and (data[start : start + 1] == b"\n" or data[start : start + 2] == b"\r\n"):
+        start += 1 if data[start : start + 1] == b"\n" else 2
+    low, size = start, len(data)
+    high = min(size, start + _WINDOW)
+    while True:
+        crlf = data.find(b"\n\r\n", low, high)
+        lf = data.find(b"\n\n", low, high if crlf < 0 else crlf + 1)
+        if crlf >= 0 or lf >= 0:
+            return (lf if lf >= 0 else crlf) + 1
+        if high == size:
+            return size
+        low, high = max(start, high - 2), min(size, high * 4)
+
+
+def decode_octets(text: str) -> str:
+    """Text that stands for octets, one character each, as people read it: UTF-8 (RFC 6532), else Latin-1."""
+    if text.isascii():
+        return text
+    try:
+        return text.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return text
+
+
+# Only charsets that mail uses: any other name would make the codec registry look for, and remember, a module.
+_CHARSET = re.compile(
+    r"utf-?8|utf-?7|utf-16(?:[bl]e)?|us-ascii|ascii|ansi_x3\.4-1968|iso-?8859-\d\d?(?:-[ie])?|iso-2022-(?:jp|kr)(?:-\d)?"
+    r"|windows-\d{3,4}|cp-?\d{3,4}|koi8-[rut]|gb2312|gbk|gb18030|hz-gb-2312|big5(?:-hkscs)?|euc-(?:jp|kr|cn)"
+    r"|shift_jis|ks_c_5601-1987|latin-?\d|macintosh|tis-620",
+    re.IGNORECASE,
+)
+_WORD = re.compile(r"=\?([!-><@-~]{1,75}?)\?([bBqQ])\?([^?\s]*+)\?=")
+_BETWEEN_WORDS = re.compile(r"(\?=)[ \t\r\n]+(?==\?[!-><@-~]{1,75}\?[bBqQ]\?)")
+_HEX = re.compile(r"=([0-9A-Fa-f]{2})")
+
+
+def decode_words(text: str) -> str:
+    """Decode encoded-words once (RFC 2047 section 6). A word that cannot be decoded stays as it is."""
+    if "=?" not in text:
+        return text
+    return _WORD.sub(_decode_word, _BETWEEN_WORDS.sub(r"\1", text))
+
+
+def _decode_word(match: re.Match[str]) -> str:
+    charset, encoding, payload = match.groups()
+    charset = charset.partition("*")[0]  # RFC 2231 section 5: a language may follow the charset
+    if not _CHARSET.fullmatch(charset):
+        return match[0]
+    try:
+        if encoding in "bB":
+            octets = binascii.a2b_base64(payload.encode("ascii") + b"==")
+        else:
+            octets = _HEX.sub(lambda m: chr(int(m[1], 16)), payload.replace("_", " ")).encode("latin-1")
+        return octets.decode(charset, "replace")
+    except (LookupError, UnicodeError, ValueError):
+        return match[0]

@@ -1,0 +1,432 @@
+"""The message as headerguard sees it: every address once per place, with its role and its evidence.
+
+A copy is never "the message": it has a stage, and it may or may not come with its envelope. Nothing is parsed before it
+is asked for, and nothing twice.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+from headerguard.address import Address, Tier, is_plain, parse
+from headerguard.fields import CATALOGUE, HIDDEN, RECIPIENT, VISIBLE, Entry, Role
+from headerguard.header import Defect, DefectName, Header, Line, header_length
+from headerguard.stream import Level, levels
+
+if TYPE_CHECKING:
+    from email.message import Message as EmailMessage
+
+__all__ = ["Envelope", "Message", "Origin", "Recipient", "Sighting", "Stage"]
+
+
+class Stage(StrEnum):
+    """What a copy shows: where on its way the message was when the copy was made."""
+
+    SUBMITTED = "submitted"
+    DELIVERED = "delivered"
+    EVENT = "event"
+    ARCHIVE = "archive"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """The SMTP envelope (RFC 5321 section 2.3.1) as far as it was observed."""
+
+    mail_from: str | None = None
+    """The reverse-path; "" is the null path; None was not observed."""
+    rcpt_to: tuple[str, ...] = ()
+    """The forward-paths of this transaction: bare, in angle brackets, or whole mailboxes."""
+    complete: bool | None = None
+    """Whether `rcpt_to` is the whole logical message: servers and ESPs split it, only the submitter knows."""
+    queue_id: str | None = None
+    """The id that the server gave it."""
+    observed: datetime | None = None
+    """When; aware, or taken as UTC."""
+
+    def __post_init__(self) -> None:
+        """Take any iterable of recipients, and a single one as one."""
+        rcpt_to: str | Iterable[str] = self.rcpt_to
+        object.__setattr__(self, "rcpt_to", (rcpt_to,) if isinstance(rcpt_to, str) else tuple(rcpt_to))
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """How to find this copy again; never a machine name."""
+
+    kind: str
+    """Id of the source kind."""
+    path: str | None = None
+    """The path as the caller gave it."""
+    index: int | None = None
+    """Number of the record in its container, from 0."""
+
+
+class Sighting(NamedTuple):
+    """One address at one place of a copy."""
+
+    address: Address
+    """The decoded value; `str()` gives the addr-spec."""
+    role: Role
+    """What it is there for."""
+    field: str
+    """Wire name in lower case; "rcpt to" or "mail from" for the envelope."""
+    occurrence: int
+    """Which field of that name, from 0; for the envelope which recipient."""
+    tier: Tier
+    """How sure the reading is."""
+    span: tuple[int, int] | None
+    """Start and end octet in the message; None where the copy has no octets."""
+    display_name: str | None = None
+    """The name it stands under, decoded, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """An address that receives the message, merged over its sightings."""
+
+    address: Address
+    """As first seen."""
+    sightings: tuple[Sighting, ...]
+    """Every place that makes it a recipient, strongest first: envelope, then header order."""
+    hidden: bool
+    """No destination field that recipients can read names it."""
+    original: Address | None = None
+    """The address before alias or list expansion, where the copy shows it."""
+
+    @property
+    def roles(self) -> frozenset[Role]:
+        """Every role it has."""
+        return frozenset(s.role for s in self.sightings)
+
+    @property
+    def tier(self) -> Tier:
+        """The surest of its readings."""
+        return min((s.tier for s in self.sightings), key=list(Tier).index)
+
+
+class Part(NamedTuple):
+    """A field of the catalogue in this copy, not yet read."""
+
+    entry: Entry
+    line: Line
+    occurrence: int
+    cap: Tier
+    """No address in it is surer than this."""
+
+
+_TRACE = frozenset(("received", "return-path", "delivered-to", "x-original-to", "envelope-to"))
+_NOT_TRACE = frozenset(CATALOGUE) - _TRACE
+_CAPS = {
+    DefectName.MALFORMED_NAME: Tier.CANDIDATE,
+    DefectName.BYTE_ORDER_MARK: Tier.RECOVERED,
+    DefectName.LEADING_BLANK: Tier.RECOVERED,
+}
+_TIERS = list(Tier)
+
+
+class Message:
+    """One copy of an outbound message. Immutable by contract; views are computed when first asked for."""
+
+    __slots__ = (
+        "_defects",
+        "_levels",
+        "_parts",
+        "_readings",
+        "_recipients",
+        "_sightings",
+        "account",
+        "envelope",
+        "header",
+        "names",
+        "origin",
+        "stage",
+    )
+
+    header: Header
+    """The header block."""
+    envelope: Envelope | None
+    """None: not observed."""
+    account: str | None
+    """The sending account, where known."""
+    stage: Stage
+    """What this copy shows; inferred when the caller did not say."""
+    origin: Origin | None
+    """How to find it again."""
+    names: frozenset[str]
+    """Lower-case names of every field of the header."""
+
+    def __init__(
+        self,
+        header: Header,
+        envelope: Envelope | None = None,
+        stage: Stage | str | None = None,
+        account: str | None = None,
+        origin: Origin | None = None,
+    ) -> None:
+        """Put a copy together; `from_bytes` and `from_email` are the usual ways in."""
+        self.header, self.envelope, self.account, self.origin = header, envelope, account, origin
+        self.names = frozenset([line.name for line in header.lines])
+        self.stage = self._inferred_stage() if stage is None else Stage(stage)
+        self._parts: list[Part] | None = None
+        self._readings: dict[int, list[Sighting]] = {}
+        self._defects: list[Defect] = []
+        self._sightings: tuple[Sighting, ...] | None = None
+        self._recipients: tuple[Recipient, ...] | None = None
+        self._levels: tuple[Level, ...] | None = None
+
+    @classmethod
+    def from_bytes(
+        cls,
+        octets: bytes | bytearray | memoryview,
+        envelope: Envelope | None = None,
+        stage: Stage | str | None = None,
+        account: str | None = None,
+        *,
+        origin: Origin | None = None,
+        limit: int | None = None,
+    ) -> Message:
+        """Read a message, or its header block alone; the body is not looked at. Never raises on bad mail.
+
+        `limit` octets of header are kept whole (default `header.LIMIT`); past it only fields of the catalogue are.
+        Raises TypeError when it is not given octets, and ValueError for an unknown stage.
+        """
+        if not isinstance(octets, bytes | bytearray | memoryview):
+            raise TypeError(f"Message.from_bytes takes bytes, not {type(octets).__name__}")
+        block = bytes(octets[: header_length(octets)])
+        header = Header(block, keep=_ALL) if limit is None else Header(block, limit=limit, keep=_ALL)
+        return cls(header, envelope, stage, account, origin)
+
+    @classmethod
+    def from_email(
+        cls,
+        email_message: EmailMessage,
+        envelope: Envelope | None = None,
+        stage: Stage | str | None = None,
+        account: str | None = None,
+        *,
+        origin: Origin | None = None,
+    ) -> Message:
+        """Read a message object of the standard library: its raw header items, never its serialised form.
+
+        Raises TypeError when the object has no raw header items.
+        """
+        items = getattr(email_message, "raw_items", None)
+        if items is None:
+            raise TypeError(f"Message.from_email takes an email.message.Message, not {type(email_message).__name__}")
+        return cls(Header(_block(items()), keep=_ALL, has_octets=False), envelope, stage, account, origin)
+
+    def _inferred_stage(self) -> Stage:
+        if self.names & _TRACE:
+            return Stage.DELIVERED
+        return Stage.SUBMITTED if self.names or self.envelope else Stage.UNKNOWN
+
+    # ---- fields and sightings
+
+    @property
+    def parts(self) -> list[Part]:
+        """The fields of the catalogue, in order, those included that only some readers would see."""
+        if self._parts is None:
+            counts: dict[str, int] = {}
+            self._parts = []
+            for line in self.header.lines:
+                entry = CATALOGUE.get(line.name)
+                if entry is not None:
+                    occurrence = counts.get(line.name, 0)
+                    counts[line.name] = occurrence + 1
+                    self._parts.append(Part(entry, line, occurrence, Tier.PLAIN))
+            if self.header.defects:
+                self._parts = self._odd_parts(self._parts, counts)
+        return self._parts
+
+    def _odd_parts(self, parts: list[Part], counts: dict[str, int]) -> list[Part]:
+        """Lower what stands under a damaged name, and add the fields that stand behind a bare CR."""
+        caps = {d.span[0]: _CAPS[d.name] for d in self.header.defects if d.name in _CAPS and d.span}
+        found = [part._replace(cap=caps.get(part.line.start, part.cap)) for part in parts] if caps else parts
+        if all(d.name is not DefectName.BARE_CR for d in self.header.defects):
+            return found
+        known = {part.line.start: part for part in found}
+        result: list[Part] = []
+        for line in self.header.lines:
+            inner = list(self._behind_bare_cr(line))
+            if part := known.get(line.start):
+                end = inner[0].start if inner else line.end
+                result.append(part._replace(line=line._replace(end=end)))
+            for hidden in inner:
+                occurrence = counts.get(hidden.name, 0)
+                counts[hidden.name] = occurrence + 1
+                result.append(Part(CATALOGUE[hidden.name], hidden, occurrence, Tier.CANDIDATE))
+        return result
+
+    def _behind_bare_cr(self, line: Line) -> Iterator[Line]:
+        """Fields that a reader sees which takes a bare CR for a line end (both Postfix and Exim do not)."""
+        found = [m for m in _AFTER_CR.finditer(self.header.text, line.start, line.end) if m[1].lower() in CATALOGUE]
+        ends = [match.start() for match in found[1:]] + [line.end]
+        for match, end in zip(found, ends[: len(found)], strict=True):
+            yield Line(match[1].lower(), match.start(1), match.end(), end)
+
+    def read(self, part: Part) -> list[Sighting]:
+        """The addresses of one field, read once."""
+        sightings = self._readings.get(part.line.start)
+        if sightings is None:
+            entry, (name, _, value, end) = part.entry, part.line
+            mailboxes, defects = entry.decode(self.header.text, value, end)
+            octets, role, cap, number = self.header.has_octets, entry.role, part.cap, part.occurrence
+            sightings = [
+                Sighting(
+                    box[0],
+                    role if not box[5] else Role.MENTIONED,
+                    name,
+                    number,
+                    box[1] if cap is Tier.PLAIN else max(box[1], cap, key=_TIERS.index),
+                    (box[2], box[3]) if octets else None,
+                    box[4],
+                )
+                for box in mailboxes
+            ]
+            self._readings[part.line.start] = sightings
+            if defects:
+                self._defects += [Defect(d, self.header.span(s, e), name) for d, s, e in defects]
+        return sightings
+
+    def sightings_of(self, roles: Collection[Role]) -> list[Sighting]:
+        """The sightings in some roles only; fields of other roles are not parsed."""
+        found = [s for s in self._envelope_sightings() if s.role in roles]
+        mentioned = Role.MENTIONED in roles
+        for part in self.parts:
+            if mentioned or part.entry.role in roles:
+                found += [s for s in self.read(part) if s.role in roles]
+        return found
+
+    @property
+    def sightings(self) -> tuple[Sighting, ...]:
+        """Every address once per place: the envelope first, then the header in order."""
+        if self._sightings is None:
+            found = self._envelope_sightings()
+            for part in self.parts:
+                found += self.read(part)
+            self._sightings = tuple(found)
+        return self._sightings
+
+    def _envelope_sightings(self) -> list[Sighting]:
+        envelope = self.envelope
+        if envelope is None:
+            return []
+        found = []
+        if envelope.mail_from and (address := parse(envelope.mail_from)):
+            found.append(Sighting(address, Role.BOUNCE, "mail from", 0, Tier.PLAIN, None))
+        for number, path in enumerate(envelope.rcpt_to):
+            if address := parse(path):
+                found.append(Sighting(address, Role.ENVELOPE, "rcpt to", number, Tier.PLAIN, None))
+        return found
+
+    @property
+    def defects(self) -> tuple[Defect, ...]:
+        """Everything odd about this copy: the header's defects, then those of its address lists."""
+        for part in self.parts:
+            self.read(part)
+        return (*self.header.defects, *self._defects)
+
+    def is_ordinary(self, part: Part) -> bool:
+        """Whether a field is so plain that no reader can differ on it, told without parsing it."""
+        return part.cap is Tier.PLAIN and is_plain(self.header.text, part.line.value, part.line.end)
+
+    # ---- recipients
+
+    @property
+    def recipients(self) -> tuple[Recipient, ...]:
+        """Everybody who receives the message as far as this copy shows, merged over the sightings, all tiers."""
+        if self._recipients is None:
+            merged: dict[str, list[Sighting]] = {}
+            shown: set[str] = set()
+            for sighting in self.sightings_of(RECIPIENT):
+                key = sighting.address.key
+                merged.setdefault(key, []).append(sighting)
+                if sighting.role in VISIBLE:
+                    shown.add(key)
+            concealing = HIDDEN if self.shows_destination else HIDDEN - {Role.ENVELOPE}
+            self._recipients = tuple(
+                Recipient(
+                    found[0].address,
+                    tuple(found),
+                    key not in shown and any(s.role in concealing for s in found),
+                )
+                for key, found in merged.items()
+            )
+        return self._recipients
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """Addr-specs of the recipients that no To, Cc, Resent-To or Resent-Cc field of this message names."""
+        return tuple(str(recipient.address) for recipient in self.recipients if recipient.hidden)
+
+    @property
+    def shows_destination(self) -> bool:
+        """Whether this copy has any field that would name a recipient for all to see."""
+        return any(part.entry.role in VISIBLE for part in self.parts)
+
+    # ---- what else is known
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """The levels of its stream, finest first, without a name from the caller."""
+        if self._levels is None:
+            self._levels = levels(self.header, self.account)
+        return self._levels
+
+    @property
+    def stream(self) -> str | None:
+        """The stream as people name it, or None where nothing names one and there is no author."""
+        name = self.levels[0].name
+        return None if name.startswith("subject:- ") else name
+
+    @property
+    def correlation(self) -> tuple[str, ...]:
+        """The ids that join copies of one logical message: Message-ID (RFC 5322 section 3.6.4), then the queue id."""
+        ids = [field.text.strip("<> ") for field in self.header.all("message-id")]
+        if self.envelope and self.envelope.queue_id:
+            ids.append(self.envelope.queue_id)
+        return tuple(filter(None, ids))
+
+    @property
+    def date(self) -> datetime | None:
+        """The Date field (RFC 5322 section 3.6.1) as an aware time in UTC, or None when absent or unreadable."""
+        fields = self.header.all("date")
+        if not fields:
+            return None
+        from email.utils import parsedate_to_datetime
+
+        try:
+            date = parsedate_to_datetime(fields[0].text)
+            return (date if date.tzinfo else date.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, TypeError, IndexError, OverflowError):
+            return None
+
+    @property
+    def subject(self) -> str:
+        """The first Subject, decoded, for people; "" for none."""
+        fields = self.header.all("subject")
+        return fields[0].text if fields else ""
+
+    def __repr__(self) -> str:
+        """Say what kind of copy it is, never who is in it."""
+        return f"<Message {self.stage} {len(self.header.lines)} fields>"
+
+
+_ALL = frozenset(CATALOGUE)
+_AFTER_CR = re.compile(r"\r[ \t]*([!-9;-~]+)[ \t]*:")
+
+
+def _block(items: Iterable[tuple[str, object]]) -> bytes:
+    """A header block from raw header items."""
+    lines = []
+    for name, value in items:
+        encode = getattr(value, "encode", None)
+        text = str(value) if isinstance(value, str) or encode is None else encode(linesep="\r\n")
+        lines.append(f"{name}: {text}".encode("utf-8", "surrogateescape").rstrip(b"\r\n") + b"\r\n")
+    return b"".join(lines)

@@ -1,0 +1,211 @@
+"""Copies of mail, wherever they lie: `read` gives their messages one by one, in constant memory on any size.
+
+`KINDS` is the table of what can be read. A kind is named, or recognised: a directory by its folders, a file by its
+first octets.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from headerguard.errors import ConfigError, SourceError
+from headerguard.message import Message, Stage
+from headerguard.sources import mailbox, rfc5322
+from headerguard.sources.window import (
+    Items,
+    Place,
+    Progress,
+    Readable,
+    Reader,
+    Window,
+    names,
+    read_path,
+    read_window,
+)
+
+__all__ = ["KINDS", "Kind", "read", "total"]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of copy: what it is, how it is told from others, and what reads it."""
+
+    description: str
+    """What it is, in one sentence."""
+    recognised: str
+    """How it is recognised, in one sentence."""
+    reader: Reader | None
+    """Reads one file of the kind; None for a kind that is a directory."""
+    stage: Stage | None = None
+    """What a copy of this kind shows; None leaves it to the message."""
+
+
+_AS_EML = "By name only; unnamed, it is read as eml, which gives the same addresses."
+
+
+def _message(description: str, stage: Stage | None = None) -> Kind:
+    """A kind whose copies are single messages (RFC 5322) that differ in where they were made."""
+    return Kind(description, _AS_EML, rfc5322.read, stage)
+
+
+KINDS: dict[str, Kind] = {
+    "maildir": Kind(
+        "A Maildir with its subfolders: one file a message.",
+        "A directory that holds the directories cur, new and tmp.",
+        None,
+    ),
+    "mbox": Kind(
+        "A mailbox in one file, in any variant of mbox (RFC 4155); the messages say which.",
+        "A file whose first line is a From_ line.",
+        mailbox.read_variant,
+    ),
+    "mboxo": Kind(
+        'An mbox that quotes "From " in bodies as ">From ".',
+        "An mbox that is neither of the other two.",
+        mailbox.read_mbox,
+    ),
+    "mboxrd": Kind(
+        'An mbox that gives "From ", ">From ", ">>From " and so on in bodies one more ">".',
+        'An mbox with a line that starts with ">>From " in its first 64 KiB.',
+        mailbox.read_mbox,
+    ),
+    "mboxcl2": Kind(
+        "An mbox that quotes nothing in bodies and says their length in Content-Length.",
+        "An mbox whose first Content-Length leads to the next From_ line or to the end.",
+        mailbox.read_mboxcl2,
+    ),
+    "eml": Kind(
+        "One message as it travels (RFC 5322), such as an .eml file.",
+        "A file with a header field before its first empty line that is nothing else in this table.",
+        rfc5322.read,
+    ),
+    "postfix_always_bcc": _message("A message in the archive mailbox of Postfix (always_bcc and its maps)."),
+    "exim_shadow_transport": _message("A message that Exim's shadow transport or an unseen router copied."),
+    "imap_sent": _message("A message from an IMAP Sent folder (FETCH BODY[])."),
+    "google_routing_copy": _message("A copy made by a Google Workspace routing rule."),
+    "mailchimp_delivered": _message("A message that Mailchimp delivered to a seed mailbox.", Stage.DELIVERED),
+    "mailgun_delivered": _message("A message that Mailgun delivered to a seed mailbox.", Stage.DELIVERED),
+    "mandrill_delivered": _message("A message that Mandrill delivered to a seed mailbox.", Stage.DELIVERED),
+    "postmark_delivered": _message("A message that Postmark delivered to a seed mailbox.", Stage.DELIVERED),
+    "sendgrid_delivered": _message("A message that SendGrid delivered to a seed mailbox.", Stage.DELIVERED),
+    "ses_delivered": _message("A message that Amazon SES delivered to a seed mailbox.", Stage.DELIVERED),
+    "sparkpost_delivered": _message("A message that SparkPost delivered to a seed mailbox.", Stage.DELIVERED),
+    "brevo_submitted": _message("A message on its way to Brevo.", Stage.SUBMITTED),
+    "mailgun_submitted": _message("A message on its way to Mailgun.", Stage.SUBMITTED),
+    "mailjet_submitted": _message("A message on its way to Mailjet.", Stage.SUBMITTED),
+    "mandrill_submitted": _message("A message on its way to Mandrill.", Stage.SUBMITTED),
+    "postmark_submitted": _message("A message on its way to Postmark.", Stage.SUBMITTED),
+    "sendgrid_submitted": _message("A message on its way to SendGrid.", Stage.SUBMITTED),
+    "ses_submitted": _message("A message on its way to Amazon SES.", Stage.SUBMITTED),
+    "sparkpost_submitted": _message("A message on its way to SparkPost.", Stage.SUBMITTED),
+    "resent_block": _message("A message that was sent again with Resent- fields (RFC 5322 section 3.6.6)."),
+    "m365_autoforward": _message("A copy that Microsoft 365 forwarding or an inbox rule made."),
+}
+"""Every kind of copy that `read` reads, by id."""
+
+_RECOGNISERS: tuple[Callable[[Window], str | None], ...] = (mailbox.recognise,)
+"""One a family, asked in this order for the kind of a file; what none of them knows is read as "eml"."""
+
+
+def read(
+    path_or_file: str | os.PathLike[str] | bytes | Readable,
+    kind: str | None = None,
+    stage: Stage | str | None = None,
+    on_error: Callable[[SourceError], None] | None = None,
+    progress: Progress | None = None,
+) -> Iterator[Message]:
+    """Give every message of a copy: a path, an open binary file (it need not seek), or the octets themselves.
+
+    `kind` is an id of `KINDS`; None recognises it, for each file of a directory by itself. In a directory that is no
+    Maildir every regular file is read, by name, hidden ones aside. `stage` says what the copies show; None leaves it
+    to the kind and the message. `progress` takes numbers of octets as they are dealt with, in all `total` at most.
+
+    What cannot be read is a SourceError that goes to `on_error`, and reading goes on; without `on_error` one that
+    lists them all is raised after the last message. Raises ConfigError at once for an unknown kind or stage. A
+    generator that is closed early closes the files it opened; a file that was given stays open.
+    """
+    if kind is not None and kind not in KINDS:
+        raise ConfigError(_unknown("kind", kind, list(KINDS)))
+    if stage is not None and stage not in list(Stage):
+        raise ConfigError(_unknown("stage", str(stage), list(Stage)))
+    said = KINDS[kind].stage if kind and stage is None else stage
+    place = Place(kind or "eml", None, None if said is None else Stage(said))
+    return _messages(_items(path_or_file, kind, place, progress), on_error)
+
+
+def total(path: str | os.PathLike[str]) -> int:
+    """Octets that reading a path will deal with at most; 0 for what has no size, such as a pipe, or is not there.
+
+    In a directory every file that `read` would open counts, and the tree is walked for it.
+    """
+    name = os.fsdecode(path)
+    place = Place("eml", None, None)
+    return sum(_size(found) for found in _files(name, place) if isinstance(found, str))
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except (OSError, ValueError):
+        return 0
+
+
+def _unknown(what: str, given: str, known: list[str]) -> str:
+    """A sentence on a name that does not exist, with the one that was meant, or all of them."""
+    near = get_close_matches(given, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}"
+    return f"{given!r} is not a {what} of source; {hint}"
+
+
+def _messages(items: Items, on_error: Callable[[SourceError], None] | None) -> Iterator[Message]:
+    """The messages among the items; the errors to whom they belong."""
+    errors: list[str] = []
+    with closing(items):
+        for item in items:
+            if isinstance(item, Message):
+                yield item
+            elif on_error is not None:
+                on_error(item)
+            else:
+                errors += item.errors
+    if errors:
+        raise SourceError(errors)
+
+
+def _items(
+    source: str | os.PathLike[str] | bytes | Readable, kind: str | None, place: Place, progress: Progress | None
+) -> Items:
+    """Open what was given, whatever it is."""
+    reader = _recognised if kind is None else KINDS[kind].reader
+    if isinstance(source, str | os.PathLike):
+        yield from _path(os.fsdecode(source), kind, reader, place, progress)
+    elif reader is None:
+        yield place.error(f"a {kind} is a directory, and this is not the name of one")
+    elif isinstance(source, bytes | bytearray | memoryview):
+        file = io.BytesIO(source)
+        yield from read_window(Window(file, progress, owned=file), reader, place)
+    else:
+        name = getattr(source, "name", None)
+        named = place._replace(path=name) if isinstance(name, str) and not name.startswith("<") else place
+        yield from read_window(Window(source, progress), reader, named)
+
+
+def _path(path: str, kind: str | None, reader: Reader | None, place: Place, progress: Progress | None) -> Items:
+    """Read what a path names: a file, a Maildir, or a directory of files."""
+    if not os.path.isdir(path):
+        if reader is None and os.path.lexists(path):
+            yield place._replace(path=path).error("not a Maildir: it is not a directory")
+        else:
+            yield from read_path(path, reader or rfc5322.read, place, progress)
+        return
+    count = 0
+    for item in _directory(path, kind, reader, place, progress):
+        count += isinstance(item, Message)
+        yield item
+    if count == 0:
+        yield place._replace(path=path).error("the directory holds no mail")

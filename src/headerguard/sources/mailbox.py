@@ -1,0 +1,295 @@
+"""Mailboxes on disk: the mbox family (RFC 4155 and the older variants) and Maildir with its subfolders.
+
+The variants of mbox differ in how a body line that starts with "From " is told from a separator: mboxo and mboxrd
+quote it with ">", mboxcl2 says the length of the body in Content-Length (mbox(5) of qmail and of mutt). Bodies are
+never kept, so quoting is all the same here; what counts is which line separates.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from functools import partial
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from headerguard.errors import SourceError
+from headerguard.sources import rfc5322
+from headerguard.sources.rfc5322 import AHEAD, FIELD, block_end, first_line, has_field, not_mail
+from headerguard.sources.window import CHUNK, Items, Place, Progress, Window, names, read_path
+
+__all__ = ["is_maildir", "maildir_files", "read_maildir", "read_mbox", "read_mboxcl2", "read_variant", "recognise"]
+
+_LINE = 1_024
+"""Octets that a From_ line has at most: an address has 320 (RFC 3696 erratum 1690), the rest is a date."""
+_HEAD = 1 << 16
+"""Octets in which `>>From ` tells mboxrd from mboxo (64 KiB)."""
+_KEEP = 8
+"""Octets kept when a body is let go, so that "\\r\\n\\r\\nFrom " is found where two chunks meet."""
+
+_DATED = re.compile(
+    rb"From (?:.*[ \t])?(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),?[ \t]+"
+    rb"(?:(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[ \t]+\d{1,2}"
+    rb"|\d{1,2}[ \t]+(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec))"
+    rb"(?:[ \t]+\d{4})?[ \t]+\d{1,2}:\d\d"
+)
+"""A From_ line with its date: asctime (RFC 4155), or day before month; a zone before or after the year as well."""
+_PATCH = re.compile(rb"From [0-9a-f]{40,64} Mon Sep 17 00:00:00 2001\s*$")
+"""The line that git format-patch writes on top of a patch (its manual: the date is fixed so that it is recognised)."""
+_LENGTH = re.compile(rb"^content-length[ \t]*:[ \t]*(\d{1,15})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+_BODY_END = re.compile(rb"(?:\r?\n){0,2}+")
+
+
+class _Style(NamedTuple):
+    """How a mailbox writes its From_ lines, told by its first."""
+
+    undated: bool = False
+    """They carry no date that is known here, so that any "From " after an empty line and before a field is one."""
+    patches: bool = False
+    """They are those of git format-patch, which elsewhere stand in bodies."""
+
+
+# ---- mbox
+
+
+def recognise(window: Window) -> str | None:
+    """The variant of mbox that a copy is in, or None when it does not start with a From_ line.
+
+    mboxcl2 where the Content-Length of the first message ends at the next From_ line or at the end; of the two that
+    quote, mboxrd where a ">>From " stands in the first 64 KiB. Without one they cannot be told apart, and need not.
+    """
+    window.hold(1)
+    if window.data[:1] not in (b"F", b"\n", b"\r"):
+        return None
+    start = first_line(window, 0)
+    if (style := _style(window, start)) is None:
+        return None
+    begin = _after_line(window, start)
+    end, whole = block_end(window, begin, partial(_separator, style=style))
+    if whole and _claimed_end(window, begin, end, style) is not None:
+        return "mboxcl2"
+    window.hold(_HEAD)
+    return "mboxrd" if window.data.find(b"\n>>From ", 0, _HEAD) >= 0 else "mboxo"
+
+
+def read_variant(window: Window, place: Place) -> Items:
+    """Read an mbox of any variant; the messages say which."""
+    place = place._replace(kind=recognise(window) or "mboxo")
+    return _read(window, place, by_length=place.kind == "mboxcl2")
+
+
+def read_mbox(window: Window, place: Place) -> Items:
+    """Read an mbox whose bodies are quoted. A Content-Length is not believed: it is whatever the sender wrote."""
+    return _read(window, place, by_length=False)
+
+
+def read_mboxcl2(window: Window, place: Place) -> Items:
+    """Read an mbox by Content-Length; where one does not end at a From_ line or the end, the From_ lines count."""
+    return _read(window, place, by_length=True)
+
+
+def _read(window: Window, place: Place, *, by_length: bool) -> Items:
+    """Read record after record, keeping one header block at a time."""
+    start = first_line(window, 0)
+    window.step = CHUNK
+    style = _style(window, start)
+    if style is None:
+        style = _Style()
+        yield place.error(_no_from_line(window))
+        more = _advance(window, start, style)
+    else:
+        window.release(start)
+        more = True
+    index = 0
+    while more:
+        begin = _after_line(window, 0)
+        end, whole = block_end(window, begin, partial(_separator, style=style))
+        yield from _record(place, bytes(window.data[begin:end]), index, whole)
+        index += 1
+        past = _claimed_end(window, begin, end, style) if by_length and whole else None
+        more = _advance(window, end, style) if past is None else _jump(window, past)
+
+
+def _record(place: Place, block: bytes, index: int, whole: bool) -> Items:
+    """The message of one header block, and what is wrong with the record."""
+    if not has_field(block):
+        yield place.error("no header field follows its From_ line", index)
+        return
+    yield place.message(block, index)
+    if len(block) >= rfc5322.LIMIT:
+        yield place.error(rfc5322.TOO_LONG, index)
+    elif not whole:
+        yield place.error("it ends inside its header block; what is there was read", index)
+
+
+def _no_from_line(window: Window) -> str:
+    """Why a mailbox does not start as one."""
+    what = not_mail(window)
+    if not window.data:
+        return f"not a mail message ({what})"
+    return f"not an mbox mailbox: it starts with no From_ line ({what or 'but as a single message does'})"
+
+
+def _style(window: Window, at: int) -> _Style | None:
+    """How the From_ line that a mailbox starts with is written; None when it starts with something else."""
+    window.hold(at + AHEAD)
+    style = _Style(undated=True, patches=True)
+    if not window.data.startswith(b"From ", at) or not _separates(window.data, at, True, style):
+        return None
+    line = _line(window.data, at)
+    dated = _DATED.match(line) is not None
+    return _Style(undated=not dated and bool(line[5:].strip()), patches=_PATCH.match(line) is not None)
+
+
+def _separates(data: bytes | bytearray, at: int, after_empty: bool, style: _Style) -> bool:
+    """Whether the line at `at`, which starts with "From ", starts a record.
+
+    After an empty line a date is enough (RFC 4155). So is a header field on the next line where nothing follows
+    "From " (Thunderbird), or where the mailbox starts with an undated line. Without the empty line, which some
+    writers and a truncated message leave out, both are asked for: a message is better read twice than not at all.
+    A line of git format-patch is text, unless the mailbox starts with one: in 5,037 public messages such lines were
+    the only dated ones in a body.
+    """
+    line = _line(data, at)
+    if not line or (not style.patches and _PATCH.match(line)):
+        return False
+    dated = _DATED.match(line) is not None
+    if dated and after_empty:
+        return True
+    if not dated and not (after_empty and (style.undated or not line[5:].strip())):
+        return False
+    return FIELD.match(data, at + len(line)) is not None
+
+
+def _line(data: bytes | bytearray, at: int) -> bytes:
+    """The line at `at` with its end; b"" when it is too long for a From_ line."""
+    end = data.find(b"\n", at, at + _LINE) + 1
+    if end == 0:
+        end = len(data)
+    return bytes(data[at:end]) if end - at <= _LINE else b""
+
+
+def _after_line(window: Window, at: int) -> int:
+    """Index one past the From_ line at `at`."""
+    window.hold(at + AHEAD)
+    return at + len(_line(window.data, at))
+
+
+def _separator(window: Window, low: int, high: int, style: _Style) -> int:
+    """Index of the first From_ line whose preceding line end is between two indexes, -1 for none. Needs AHEAD octets."""
+    data = window.data
+    while (at := data.find(b"\nFrom ", low, high + 5)) >= 0:
+        after_empty = at > 1 and (data.startswith(b"\n", at - 1) or data.startswith(b"\n\r", at - 2))
+        if _separates(data, at + 1, after_empty, style):
+            return at + 1
+        low = at + 1
+    return -1
+
+
+def _advance(window: Window, low: int, style: _Style) -> bool:
+    """Move the window to the first From_ line at or after `low`; False when there is none."""
+    low = max(low - 1, 0)
+    while True:
+        window.hold(low + CHUNK)
+        high = len(window.data) if window.ended else len(window.data) - AHEAD
+        at = _separator(window, low, high, style)
+        if at >= 0:
+            window.release(at)
+            return True
+        if window.ended:
+            window.release(len(window.data))
+            return False
+        low = max(low, high - _KEEP)
+        window.release(low - _KEEP)
+        low = _KEEP
+
+
+def _claimed_end(window: Window, begin: int, end: int, style: _Style) -> int | None:
+    """Index of the From_ line, or of the end, that the Content-Length of a record leads to; None when it does not.
+
+    The body starts at `end`; up to two line ends may follow it (mbox(5): an empty line that does not count).
+    """
+    lengths = set(_LENGTH.findall(window.data, begin, end))
+    if len(lengths) != 1:
+        return None
+    last = end + int(lengths.pop()) - 1
+    tail = window.peek(last, AHEAD)
+    if not tail:
+        return None
+    at = _BODY_END.match(tail, 1).end()  # type: ignore[union-attr]  # it matches nothing, too
+    if at == len(tail) < AHEAD:
+        return last + at
+    at_line_start = tail[at - 1 : at] == b"\n"
+    return last + at if at_line_start and tail.startswith(b"From ", at) and _separates(tail, at, True, style) else None
+
+
+def _jump(window: Window, at: int) -> bool:
+    """Move the window to an index that a Content-Length led to; False when the copy ends there."""
+    window.skip(at)
+    window.hold(1)
+    return bool(window.data)
+
+
+# ---- Maildir
+
+
+def is_maildir(path: str) -> bool:
+    """Whether a directory is a Maildir: cur, new and tmp in it (maildir(5) of qmail)."""
+    return all(os.path.isdir(os.path.join(path, name)) for name in ("cur", "new", "tmp"))
+
+
+def read_maildir(path: str, place: Place, progress: Progress | None = None) -> Items:
+    """Read a Maildir and its subfolders, each by file name, new and cur as one: mail that was seen keeps its place.
+
+    The name starts with the time of delivery in seconds. What follows ":2," are flags and says nothing here. Files in
+    tmp are not delivered yet.
+    """
+    if not any(os.path.isdir(os.path.join(path, name)) for name in ("cur", "new")):
+        yield place._replace(path=path).error("not a Maildir: it has neither cur nor new")
+        return
+    for file in maildir_files(path, place):
+        if isinstance(file, SourceError):
+            yield file
+        else:
+            yield from read_path(_moved(file), rfc5322.read, place, progress)
+
+
+def maildir_files(path: str, place: Place) -> Iterator[str | SourceError]:
+    """Every delivered message of a Maildir, then of each subfolder: ".Sent" (Maildir++) or "Sent" (Dovecot layout fs).
+
+    Hidden files are skipped, as maildir(5) asks for; a directory that cannot be listed is an error among the paths.
+    """
+    found: list[tuple[str, str]] = []
+    for folder in (os.path.join(path, name) for name in ("cur", "new")):
+        if os.path.isdir(folder):
+            listed, error = names(folder, place)
+            found += [(name, folder) for name in listed]
+            if error is not None:
+                yield error
+    for name, folder in sorted(found):
+        yield os.path.join(folder, name)
+    for folder in _subfolders(path):
+        yield from maildir_files(folder, place)
+
+
+def _subfolders(path: str) -> list[str]:
+    """The Maildirs in a Maildir, sorted."""
+    try:
+        inner = sorted(set(os.listdir(path)) - {"cur", "new", "tmp"})
+    except OSError:
+        return []  # cur and new answer for it
+    folders = (os.path.join(path, name) for name in inner)
+    return [folder for folder in folders if is_maildir(folder) and not os.path.islink(folder)]
+
+
+def _moved(file: str) -> str:
+    """Where a message is now: a mail reader at work moves it from new to cur and changes its flags."""
+    if os.path.lexists(file):
+        return file
+    folder, name = os.path.split(file)
+    unique = name.partition(":")[0]
+    current = os.path.join(os.path.dirname(folder), "cur")
+    try:
+        return next(os.path.join(current, n) for n in os.listdir(current) if n.partition(":")[0] == unique)
+    except (OSError, StopIteration):
+        return file

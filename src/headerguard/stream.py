@@ -1,0 +1,148 @@
+"""Which routine mail is this? A key for each level that a message belongs to, finest first.
+
+A stream is what the sender's system calls it: the caller's own name, else the template id, campaign or tag that an ESP
+field carries, else the List-Id (RFC 2919). Without any of these it is the author, refined by the subject with everything
+variable masked. All keys live inside the account. Per-send ids are never used.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from headerguard.address import Tier, lex
+from headerguard.header import Header, decode_octets, decode_words
+
+__all__ = ["Level", "level_key", "levels", "mask"]
+
+
+class Level(NamedTuple):
+    """One level of the stream of a message."""
+
+    kind: str
+    """stream, template, campaign, tag, list, author or subject."""
+    value: str
+    """The value within the kind."""
+    account: str | None
+    """The account that the level lives in."""
+
+    @property
+    def name(self) -> str:
+        """How people write it: the bare name they chose, or kind:value."""
+        return self.value if self.kind == "stream" else f"{self.kind}:{self.value}"
+
+    @property
+    def key(self) -> str:
+        """The key in a baseline: account/kind:value; an unknown account is "-"."""
+        return f"{self.account or '-'}/{self.kind}:{self.value}"
+
+
+def level_key(account: str | None, stream: str) -> str:
+    """The baseline key of a stream as people name it ("receipts", "template:welcome")."""
+    kind, colon, value = stream.partition(":")
+    level = Level(kind, value, account) if colon and kind in _KINDS else Level("stream", stream, account)
+    return level.key
+
+
+_KINDS = frozenset(("stream", "template", "campaign", "tag", "list", "author", "subject"))
+
+
+def _before_bar(value: str) -> str:
+    """X-MC-Template: "name|block" (Mailchimp Transactional)."""
+    return value.partition("|")[0].strip()
+
+
+def _stable_parts(value: str) -> str:
+    """Comma-separated tags as a sorted set, without values that look unique."""
+    parts = {part.strip() for part in value.split(",")}
+    return ",".join(sorted(part for part in parts if part and not _UNIQUE.search(part)))
+
+
+def _ses_tags(value: str) -> str:
+    """X-SES-MESSAGE-TAGS: "template=a, campaign=b"; the tags that name a routine (Amazon SES)."""
+    pairs = dict(part.strip().partition("=")[::2] for part in value.split(",") if "=" in part)
+    return next((pairs[name] for name in ("template", "campaign", "stream") if pairs.get(name)), "")
+
+
+def _list_id(value: str) -> str:
+    """The identifier inside the brackets (RFC 2919 section 3)."""
+    found = re.search(r"<([^<>]+)>", value)
+    return (found[1] if found else value).strip().lower()
+
+
+_UNIQUE = re.compile(r"\d{5,}|\d{4}-\d\d-\d\d|[0-9a-f]{8}-?[0-9a-f]{4}", re.IGNORECASE)
+
+_KEYS: tuple[tuple[str, str, Callable[[str], str]], ...] = (
+    ("x-mc-template", "template", _before_bar),
+    ("x-mj-templateid", "template", str.strip),
+    ("x-template-id", "template", str.strip),
+    ("x-ses-configuration-set", "campaign", str.strip),
+    ("x-mailjet-campaign", "campaign", str.strip),
+    ("x-pm-tag", "tag", str.strip),
+    ("x-mc-tags", "tag", _stable_parts),
+    ("x-mailgun-tag", "tag", _stable_parts),
+    ("x-ses-message-tags", "tag", _ses_tags),
+    ("list-id", "list", _list_id),
+)
+"""Fields that name a stream, strongest first: (wire name, kind, what to take from the value)."""
+_KEY_NAMES = frozenset(name for name, _, _ in _KEYS)
+
+
+def levels(
+    header: Header, account: str | None = None, stream: str | None = None, field: str | None = None
+) -> tuple[Level, ...]:
+    """The levels of a message, finest first, never empty.
+
+    `stream` is the caller's own name for it; `field` the header field that the configuration says to take it from.
+    """
+    if stream:
+        kind, colon, value = stream.partition(":")
+        named = Level(kind, value, account) if colon and kind in _KINDS else Level("stream", stream, account)
+    else:
+        named = _named(header, account, field)
+    author = Level("author", _author(header), account)
+    return (named, author) if named else (Level("subject", f"{author.value} {_subject(header)}", account), author)
+
+
+def _named(header: Header, account: str | None, field: str | None) -> Level | None:
+    """The level that a field of the message names."""
+    if field and (value := next(_values(header, field.lower()), "")):
+        return Level("stream", value, account)
+    present = {line.name for line in header.lines if line.name in _KEY_NAMES}
+    if present:
+        for name, kind, take in _KEYS:
+            if name in present and (value := take(next(_values(header, name)))):
+                return Level(kind, value, account)
+    return None
+
+
+def _values(header: Header, name: str) -> Iterator[str]:
+    for line in header.lines:
+        if line.name == name:
+            value = header.text[line.value : line.end].strip(" \t\r\n")
+            if "\n" in value:
+                value = re.sub(r"\r?\n[ \t]+", " ", value)
+            yield decode_words(decode_octets(value))[:200]
+
+
+def _author(header: Header) -> str:
+    """The first author, as the addresses of tenants differ only where the sender does (RFC 5322 section 3.6.2)."""
+    for line in header.lines:
+        if line.name == "from":
+            for box in lex(header.text, line.value, line.end).mailboxes:
+                if box.tier is not Tier.CANDIDATE:
+                    return box.address.key[:320]
+    return "-"
+
+
+def _subject(header: Header) -> str:
+    return mask(next(_values(header, "subject"), ""))
+
+
+_VARIABLE = re.compile(r"\S*@\S+|\"[^\"]*\"|[#№]?\w*\d[\w./:-]*")
+
+
+def mask(subject: str) -> str:
+    """A subject with numbers, codes, addresses and quoted parts masked, so that a routine mail keeps its subject."""
+    return " ".join(_VARIABLE.sub("#", subject).lower().split())[:120]
