@@ -1,4 +1,101 @@
-"""Watch the mail a system sends: who receives each message, who else is named in it, and is any of that new?"""
+"""Watch the mail a system sends: who receives each message, who else is named in it, and is any of that new?
 
-from headerguard.message import Envelope, Message
-__all__=["Envelope","Message"]
+Importing this package loads no third-party package and opens no socket. Public names are loaded when first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from headerguard.address import Address, SuffixList, Tier
+    from headerguard.baseline import Baseline, Profile, Seen
+    from headerguard.config import Config
+    from headerguard.errors import BaselineError, ConfigError, FindingsError, HeaderguardError, SourceError
+    from headerguard.fields import Role
+    from headerguard.finding import Evidence, Failure, Finding, History, Report, Severity, Skipped
+    from headerguard.guard import Guard, check_examples
+    from headerguard.header import Defect, DefectName, Field, Header
+    from headerguard.message import Envelope, Message, Origin, Recipient, Sighting, Stage
+    from headerguard.render import render
+    from headerguard.rule import Example, Known, Rule
+    from headerguard.sources import read
+    from headerguard.trace import Relay, relays
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "address": ("Address", "SuffixList", "Tier"),
+    "baseline": ("Baseline", "Profile", "Seen"),
+    "config": ("Config",),
+    "errors": ("BaselineError", "ConfigError", "FindingsError", "HeaderguardError", "SourceError"),
+    "fields": ("Role",),
+    "finding": ("Evidence", "Failure", "Finding", "History", "Report", "Severity", "Skipped"),
+    "guard": ("Guard", "check_examples"),
+    "header": ("Defect", "DefectName", "Field", "Header"),
+    "message": ("Envelope", "Message", "Origin", "Recipient", "Sighting", "Stage"),
+    "render": ("render",),
+    "rule": ("Example", "Known", "Rule"),
+    "sources": ("read",),
+    "trace": ("Relay", "relays"),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = [
+    "Address",
+    "Baseline",
+    "BaselineError",
+    "Config",
+    "ConfigError",
+    "Defect",
+    "DefectName",
+    "Envelope",
+    "Evidence",
+    "Example",
+    "Failure",
+    "Field",
+    "Finding",
+    "FindingsError",
+    "Guard",
+    "Header",
+    "HeaderguardError",
+    "History",
+    "Known",
+    "Message",
+    "Origin",
+    "Profile",
+    "Recipient",
+    "Relay",
+    "Report",
+    "Role",
+    "Rule",
+    "Seen",
+    "Severity",
+    "Sighting",
+    "Skipped",
+    "SourceError",
+    "Stage",
+    "SuffixList",
+    "Tier",
+    "__version__",
+    "check_examples",
+    "read",
+    "relays",
+    "render",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from the module that defines it (PEP 562)."""
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return __all__

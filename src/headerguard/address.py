@@ -231,7 +231,7 @@ _match_member = re.compile(_MEMBER + r"(?:,|\Z)").match
 # The same without captures and without an address or an encoded-word in a display name: "nothing odd here".
 _match_plain_list = re.compile(
     rf"(?:[ \t\r\n]*+(?:{_DOT_ATOM}++@{_DOMAIN}"
-    rf"|(?:(?!=\?){_DOT_ATOM}++|\"(?:[^\"\\\x00@])*+\"|[ \t\r\n]++)*+<{_DOT_ATOM}++@{_DOMAIN}>)[ \t\r\n]*+,?+)*+\Z"
+    rf"|(?:(?!=\?){_DOT_ATOM}++|\"(?:[^\"\\\x00@])*+\"|[ \t\r\n]++)*+<{_DOT_ATOM}++@{_DOMAIN}>)[ \t\r\n]*+(?:,|\Z))*+[ \t\r\n]*+\Z"
 ).match
 
 

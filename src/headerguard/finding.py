@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from headerguard.address import BUNDLED, SuffixList
 from headerguard.errors import FindingsError
 
 if TYPE_CHECKING:
@@ -137,8 +138,10 @@ class Report:
     """Findings that an allowance in force covers: judged, not hidden."""
     blind_spots: tuple[str, ...] = ()
     """What this copy cannot show, a sentence each."""
-    notes: tuple[str, ...] = field(default=())
-    """What a reader should know and nobody needs to act on (a lapsed allowance, a stream that is still too short)."""
+    notes: tuple[str, ...] = ()
+    """What a reader should know and nobody needs to act on (a lapsed allowance, an allowance that cannot lapse)."""
+    suffixes: SuffixList = BUNDLED
+    """The Public Suffix List that the registrable domains come from; its `date` says how old it is."""
 
     @property
     def worst(self) -> Severity | None:

@@ -27,6 +27,10 @@ class Level(NamedTuple):
     account: str | None
     """The account that the level lives in."""
 
+    def __str__(self) -> str:
+        """How a sentence names it."""
+        return f"author {self.value}" if self.kind == "author" else f"stream {self.name!r}"
+
     @property
     def name(self) -> str:
         """How people write it: the bare name they chose, or kind:value."""

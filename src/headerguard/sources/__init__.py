@@ -1,14 +1,14 @@
 """Copies of mail, wherever they lie: `read` gives their messages one by one, in constant memory on any size.
 
-`KINDS` is the table of what can be read. A kind is named, or recognised: a directory by its folders, a file by its
-first octets.
+`KINDS` is the table of what can be read. A kind is named, or recognised: a directory by its folders, a file
+by its first octets.
 """
 
 from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -23,9 +23,9 @@ from headerguard.sources.window import (
     Readable,
     Reader,
     Window,
-    names,
     read_path,
     read_window,
+    reason,
 )
 
 __all__ = ["KINDS", "Kind", "read", "total"]
@@ -76,7 +76,7 @@ KINDS: dict[str, Kind] = {
     ),
     "mboxcl2": Kind(
         "An mbox that quotes nothing in bodies and says their length in Content-Length.",
-        "An mbox whose first Content-Length leads to the next From_ line or to the end.",
+        "An mbox whose first Content-Length leads to a second message that has one, too.",
         mailbox.read_mboxcl2,
     ),
     "eml": Kind(
@@ -112,34 +112,40 @@ _RECOGNISERS: tuple[Callable[[Window], str | None], ...] = (mailbox.recognise,)
 """One a family, asked in this order for the kind of a file; what none of them knows is read as "eml"."""
 
 
+_NAMES_AND_OCTETS = (str, os.PathLike, bytes, bytearray, memoryview)
+
+
 def read(
     path_or_file: str | os.PathLike[str] | bytes | Readable,
     kind: str | None = None,
     stage: Stage | str | None = None,
     on_error: Callable[[SourceError], None] | None = None,
     progress: Progress | None = None,
-) -> Iterator[Message]:
+) -> Generator[Message, None, None]:
     """Give every message of a copy: a path, an open binary file (it need not seek), or the octets themselves.
 
-    `kind` is an id of `KINDS`; None recognises it, for each file of a directory by itself. In a directory that is no
-    Maildir every regular file is read, by name, hidden ones aside. `stage` says what the copies show; None leaves it
-    to the kind and the message. `progress` takes numbers of octets as they are dealt with, in all `total` at most.
+    `kind` is an id of `KINDS`; None recognises it, for each file of a directory by itself. In a directory
+    that is no Maildir every regular file is read, by name, hidden ones aside. `stage` says what the copies
+    show; None leaves it to the kind and the message. `progress` takes numbers of octets as they are dealt
+    with, in all `total` at most.
 
-    What cannot be read is a SourceError that goes to `on_error`, and reading goes on; without `on_error` one that
-    lists them all is raised after the last message. Raises ConfigError at once for an unknown kind or stage. A
-    generator that is closed early closes the files it opened; a file that was given stays open.
+    What cannot be read is a SourceError that goes to `on_error`, and reading goes on; without `on_error` one
+    that lists them all is raised after the last message. Raises ConfigError at once for an unknown kind or
+    stage. A generator that is closed early closes the files it opened; a file that was given stays open.
     """
     if kind is not None and kind not in KINDS:
         raise ConfigError(_unknown("kind", kind, list(KINDS)))
     if stage is not None and stage not in list(Stage):
-        raise ConfigError(_unknown("stage", str(stage), list(Stage)))
+        raise ConfigError(_unknown("stage", str(stage), [str(known) for known in Stage]))
+    if not isinstance(path_or_file, _NAMES_AND_OCTETS) and not hasattr(path_or_file, "read"):
+        raise TypeError(f"read takes a path, a binary file or bytes, not {type(path_or_file).__name__}")
     said = KINDS[kind].stage if kind and stage is None else stage
     place = Place(kind or "eml", None, None if said is None else Stage(said))
     return _messages(_items(path_or_file, kind, place, progress), on_error)
 
 
 def total(path: str | os.PathLike[str]) -> int:
-    """Octets that reading a path will deal with at most; 0 for what has no size, such as a pipe, or is not there.
+    """Octets that reading a path will deal with at most; 0 where none can be told, as for a pipe.
 
     In a directory every file that `read` would open counts, and the tree is walked for it.
     """
@@ -159,10 +165,10 @@ def _unknown(what: str, given: str, known: list[str]) -> str:
     """A sentence on a name that does not exist, with the one that was meant, or all of them."""
     near = get_close_matches(given, known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}"
-    return f"{given!r} is not a {what} of source; {hint}"
+    return f"{given!r} is not a known {what}; {hint}"
 
 
-def _messages(items: Items, on_error: Callable[[SourceError], None] | None) -> Iterator[Message]:
+def _messages(items: Items, on_error: Callable[[SourceError], None] | None) -> Generator[Message, None, None]:
     """The messages among the items; the errors to whom they belong."""
     errors: list[str] = []
     with closing(items):
@@ -178,7 +184,10 @@ def _messages(items: Items, on_error: Callable[[SourceError], None] | None) -> I
 
 
 def _items(
-    source: str | os.PathLike[str] | bytes | Readable, kind: str | None, place: Place, progress: Progress | None
+    source: str | os.PathLike[str] | bytes | Readable,
+    kind: str | None,
+    place: Place,
+    progress: Progress | None,
 ) -> Items:
     """Open what was given, whatever it is."""
     reader = _recognised if kind is None else KINDS[kind].reader
@@ -195,7 +204,9 @@ def _items(
         yield from read_window(Window(source, progress), reader, named)
 
 
-def _path(path: str, kind: str | None, reader: Reader | None, place: Place, progress: Progress | None) -> Items:
+def _path(
+    path: str, kind: str | None, reader: Reader | None, place: Place, progress: Progress | None
+) -> Items:
     """Read what a path names: a file, a Maildir, or a directory of files."""
     if not os.path.isdir(path):
         if reader is None and os.path.lexists(path):
@@ -209,3 +220,80 @@ def _path(path: str, kind: str | None, reader: Reader | None, place: Place, prog
         yield item
     if count == 0:
         yield place._replace(path=path).error("the directory holds no mail")
+
+
+def _directory(
+    path: str, kind: str | None, reader: Reader | None, place: Place, progress: Progress | None
+) -> Items:
+    """Read what a directory holds: as the Maildir it is, or every file in it."""
+    for found in _walk(path, kind, place):
+        if isinstance(found, SourceError):
+            yield found
+        elif found[1]:
+            yield from mailbox.read_maildir(found[0], place._replace(kind="maildir"), progress)
+        else:
+            assert reader is not None  # a walk for Maildirs gives no files
+            yield from read_path(found[0], reader, place, progress)
+
+
+def _walk(path: str, kind: str | None, place: Place) -> Iterator[tuple[str, bool] | SourceError]:
+    """Every file under a directory, in the order of names, and every Maildir (True) in place of its files.
+
+    Hidden entries are skipped, symbolic links to directories not followed. A directory that cannot be listed
+    is an error in its place.
+    """
+    if kind == "maildir":
+        yield path, True
+        return
+    stack = [(path, True)]
+    while stack:
+        here, is_directory = stack.pop()
+        if not is_directory:
+            yield here, False
+        elif kind is None and mailbox.is_maildir(here):
+            yield here, True
+        else:
+            try:
+                stack += reversed(_entries(here))
+            except OSError as error:
+                yield place._replace(path=here).error(f"cannot be listed: {reason(error)}")
+
+
+def _entries(path: str) -> list[tuple[str, bool]]:
+    """The files and directories (True) in a directory, sorted by name."""
+    with os.scandir(path) as found:
+        entries = sorted(
+            (entry for entry in found if not entry.name.startswith(".")), key=lambda entry: entry.name
+        )
+    kinds = ((entry.path, entry.is_dir(follow_symlinks=False), entry) for entry in entries)
+    return [(path, is_directory) for path, is_directory, entry in kinds if is_directory or _is_file(entry)]
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a regular file, or a link to nothing: opening that says so."""
+    try:
+        return entry.is_file() or (entry.is_symlink() and not os.path.exists(entry.path))
+    except OSError:
+        return True
+
+
+def _files(path: str, place: Place) -> Iterator[str | SourceError]:
+    """Every file that `read` opens for a path."""
+    if not os.path.isdir(path):
+        yield path
+        return
+    for found in _walk(path, None, place):
+        if isinstance(found, SourceError):
+            yield found
+        elif found[1]:
+            yield from mailbox.maildir_files(found[0], place)
+        else:
+            yield found[0]
+
+
+def _recognised(window: Window, place: Place) -> Items:
+    """Read a file as what it turns out to be."""
+    kind = next(filter(None, (recogniser(window) for recogniser in _RECOGNISERS)), "eml")
+    reader = KINDS[kind].reader
+    assert reader is not None  # what is recognised in octets is no directory
+    return reader(window, place if kind == place.kind else place._replace(kind=kind))

@@ -1,16 +1,16 @@
 """Mailboxes on disk: the mbox family (RFC 4155 and the older variants) and Maildir with its subfolders.
 
-The variants of mbox differ in how a body line that starts with "From " is told from a separator: mboxo and mboxrd
-quote it with ">", mboxcl2 says the length of the body in Content-Length (mbox(5) of qmail and of mutt). Bodies are
-never kept, so quoting is all the same here; what counts is which line separates.
+The variants of mbox differ in how a body line that starts with "From " is told from a separator: mboxo and
+mboxrd quote it with ">", mboxcl2 says the length of the body in Content-Length (mbox(5) of qmail and of
+mutt). Bodies are never kept, so quoting is all the same here; what counts is which line separates.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from functools import partial
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple
 
 from headerguard.errors import SourceError
@@ -18,7 +18,15 @@ from headerguard.sources import rfc5322
 from headerguard.sources.rfc5322 import AHEAD, FIELD, block_end, first_line, has_field, not_mail
 from headerguard.sources.window import CHUNK, Items, Place, Progress, Window, names, read_path
 
-__all__ = ["is_maildir", "maildir_files", "read_maildir", "read_mbox", "read_mboxcl2", "read_variant", "recognise"]
+__all__ = [
+    "is_maildir",
+    "maildir_files",
+    "read_maildir",
+    "read_mbox",
+    "read_mboxcl2",
+    "read_variant",
+    "recognise",
+]
 
 _LINE = 1_024
 """Octets that a From_ line has at most: an address has 320 (RFC 3696 erratum 1690), the rest is a date."""
@@ -33,10 +41,11 @@ _DATED = re.compile(
     rb"|\d{1,2}[ \t]+(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec))"
     rb"(?:[ \t]+\d{4})?[ \t]+\d{1,2}:\d\d"
 )
-"""A From_ line with its date: asctime (RFC 4155), or day before month; a zone before or after the year as well."""
+"""A From_ line with its date: asctime (RFC 4155), or day before month; a zone may precede the year."""
 _PATCH = re.compile(rb"From [0-9a-f]{40,64} Mon Sep 17 00:00:00 2001\s*$")
-"""The line that git format-patch writes on top of a patch (its manual: the date is fixed so that it is recognised)."""
+"""The line that git format-patch writes on top of a patch (its manual: the date never changes)."""
 _LENGTH = re.compile(rb"^content-length[ \t]*:[ \t]*(\d{1,15})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+_EMPTY_LINE = re.compile(rb"\n\r?\n")
 _BODY_END = re.compile(rb"(?:\r?\n){0,2}+")
 
 
@@ -44,7 +53,7 @@ class _Style(NamedTuple):
     """How a mailbox writes its From_ lines, told by its first."""
 
     undated: bool = False
-    """They carry no date that is known here, so that any "From " after an empty line and before a field is one."""
+    """They carry no date, so that any "From " after an empty line and before a field is one."""
     patches: bool = False
     """They are those of git format-patch, which elsewhere stand in bodies."""
 
@@ -55,18 +64,20 @@ class _Style(NamedTuple):
 def recognise(window: Window) -> str | None:
     """The variant of mbox that a copy is in, or None when it does not start with a From_ line.
 
-    mboxcl2 where the Content-Length of the first message ends at the next From_ line or at the end; of the two that
-    quote, mboxrd where a ">>From " stands in the first 64 KiB. Without one they cannot be told apart, and need not.
+    mboxcl2 where the Content-Length of the first message leads to a second that has one, too: a sender who
+    writes one into a mailbox that quotes could hide what follows. Of the two that quote, mboxrd where a
+    ">>From " stands in the first 64 KiB; without one they cannot be told apart, and need not.
     """
     window.hold(1)
-    if window.data[:1] not in (b"F", b"\n", b"\r"):
+    if not window.data.startswith((b"F", b"\n", b"\r")):
         return None
     start = first_line(window, 0)
     if (style := _style(window, start)) is None:
         return None
     begin = _after_line(window, start)
     end, whole = block_end(window, begin, partial(_separator, style=style))
-    if whole and _claimed_end(window, begin, end, style) is not None:
+    past = _claimed_end(window, begin, end, style) if whole else None
+    if past is not None and _has_length(window.peek(past, _HEAD)):
         return "mboxcl2"
     window.hold(_HEAD)
     return "mboxrd" if window.data.find(b"\n>>From ", 0, _HEAD) >= 0 else "mboxo"
@@ -79,12 +90,12 @@ def read_variant(window: Window, place: Place) -> Items:
 
 
 def read_mbox(window: Window, place: Place) -> Items:
-    """Read an mbox whose bodies are quoted. A Content-Length is not believed: it is whatever the sender wrote."""
+    """Read an mbox whose bodies are quoted. Content-Length is not believed: a sender can write it."""
     return _read(window, place, by_length=False)
 
 
 def read_mboxcl2(window: Window, place: Place) -> Items:
-    """Read an mbox by Content-Length; where one does not end at a From_ line or the end, the From_ lines count."""
+    """Read an mbox by Content-Length; where one leads to no From_ line, the next From_ line counts."""
     return _read(window, place, by_length=True)
 
 
@@ -144,11 +155,11 @@ def _style(window: Window, at: int) -> _Style | None:
 def _separates(data: bytes | bytearray, at: int, after_empty: bool, style: _Style) -> bool:
     """Whether the line at `at`, which starts with "From ", starts a record.
 
-    After an empty line a date is enough (RFC 4155). So is a header field on the next line where nothing follows
-    "From " (Thunderbird), or where the mailbox starts with an undated line. Without the empty line, which some
-    writers and a truncated message leave out, both are asked for: a message is better read twice than not at all.
-    A line of git format-patch is text, unless the mailbox starts with one: in 5,037 public messages such lines were
-    the only dated ones in a body.
+    After an empty line a date is enough (RFC 4155). So is a header field on the next line where nothing
+    follows "From " (Thunderbird), or where the mailbox starts with an undated line. Without the empty line,
+    which some writers and a truncated message leave out, both are asked for: a message is better read twice
+    than not at all. A line of git format-patch is text, unless the mailbox starts with one: in 5,037 public
+    messages such lines were the only dated ones in a body.
     """
     line = _line(data, at)
     if not line or (not style.patches and _PATCH.match(line)):
@@ -176,7 +187,7 @@ def _after_line(window: Window, at: int) -> int:
 
 
 def _separator(window: Window, low: int, high: int, style: _Style) -> int:
-    """Index of the first From_ line whose preceding line end is between two indexes, -1 for none. Needs AHEAD octets."""
+    """Index of the first From_ line that follows a line end between two indexes, -1 for none; needs AHEAD."""
     data = window.data
     while (at := data.find(b"\nFrom ", low, high + 5)) >= 0:
         after_empty = at > 1 and (data.startswith(b"\n", at - 1) or data.startswith(b"\n\r", at - 2))
@@ -205,7 +216,7 @@ def _advance(window: Window, low: int, style: _Style) -> bool:
 
 
 def _claimed_end(window: Window, begin: int, end: int, style: _Style) -> int | None:
-    """Index of the From_ line, or of the end, that the Content-Length of a record leads to; None when it does not.
+    """Index of the From_ line, or of the end, that the Content-Length of a record leads to, or None.
 
     The body starts at `end`; up to two line ends may follow it (mbox(5): an empty line that does not count).
     """
@@ -216,11 +227,20 @@ def _claimed_end(window: Window, begin: int, end: int, style: _Style) -> int | N
     tail = window.peek(last, AHEAD)
     if not tail:
         return None
-    at = _BODY_END.match(tail, 1).end()  # type: ignore[union-attr]  # it matches nothing, too
+    match = _BODY_END.match(tail, 1)
+    at = match.end() if match else 1
     if at == len(tail) < AHEAD:
         return last + at
-    at_line_start = tail[at - 1 : at] == b"\n"
-    return last + at if at_line_start and tail.startswith(b"From ", at) and _separates(tail, at, True, style) else None
+    leads = tail.startswith(b"\nFrom ", at - 1) and _separates(tail, at, True, style)
+    return last + at if leads else None
+
+
+def _has_length(record: bytes | None) -> bool:
+    """Whether the header block of a record, From_ line included, has a Content-Length."""
+    if not record:
+        return False
+    end = _EMPTY_LINE.search(record)
+    return _LENGTH.search(record, 0, end.end() if end else len(record)) is not None
 
 
 def _jump(window: Window, at: int) -> bool:
@@ -239,10 +259,10 @@ def is_maildir(path: str) -> bool:
 
 
 def read_maildir(path: str, place: Place, progress: Progress | None = None) -> Items:
-    """Read a Maildir and its subfolders, each by file name, new and cur as one: mail that was seen keeps its place.
+    """Read a Maildir and its subfolders, each by file name, new and cur as one: seen mail keeps its place.
 
-    The name starts with the time of delivery in seconds. What follows ":2," are flags and says nothing here. Files in
-    tmp are not delivered yet.
+    The name starts with the time of delivery in seconds. What follows ":2," are flags and says nothing here.
+    Files in tmp are not delivered yet.
     """
     if not any(os.path.isdir(os.path.join(path, name)) for name in ("cur", "new")):
         yield place._replace(path=path).error("not a Maildir: it has neither cur nor new")
@@ -255,9 +275,10 @@ def read_maildir(path: str, place: Place, progress: Progress | None = None) -> I
 
 
 def maildir_files(path: str, place: Place) -> Iterator[str | SourceError]:
-    """Every delivered message of a Maildir, then of each subfolder: ".Sent" (Maildir++) or "Sent" (Dovecot layout fs).
+    """Every message of a Maildir, then of its subfolders: ".Sent" (Maildir++), "Sent" (Dovecot layout fs).
 
-    Hidden files are skipped, as maildir(5) asks for; a directory that cannot be listed is an error among the paths.
+    Hidden files are skipped, as maildir(5) asks for; a directory that cannot be listed is an error among the
+    paths.
     """
     found: list[tuple[str, str]] = []
     for folder in (os.path.join(path, name) for name in ("cur", "new")):
@@ -268,18 +289,12 @@ def maildir_files(path: str, place: Place) -> Iterator[str | SourceError]:
                 yield error
     for name, folder in sorted(found):
         yield os.path.join(folder, name)
-    for folder in _subfolders(path):
-        yield from maildir_files(folder, place)
-
-
-def _subfolders(path: str) -> list[str]:
-    """The Maildirs in a Maildir, sorted."""
-    try:
-        inner = sorted(set(os.listdir(path)) - {"cur", "new", "tmp"})
-    except OSError:
-        return []  # cur and new answer for it
-    folders = (os.path.join(path, name) for name in inner)
-    return [folder for folder in folders if is_maildir(folder) and not os.path.islink(folder)]
+    inner, error = names(path, place, hidden=True)
+    if error is not None:
+        yield error
+    for folder in (os.path.join(path, name) for name in inner if name not in ("cur", "new", "tmp")):
+        if is_maildir(folder) and not os.path.islink(folder):
+            yield from maildir_files(folder, place)
 
 
 def _moved(file: str) -> str:

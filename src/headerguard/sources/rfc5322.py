@@ -21,10 +21,10 @@ _OVERLAP = 8
 """Octets looked at twice, so that no line end or "From " that spans two steps is missed."""
 
 Cut = Callable[[Window, int, int], int]
-"""Gives the index, between two indexes, at which a header block ends although no empty line does it; -1 for none."""
+"""Gives the index between two at which a header block ends without an empty line; -1 for none."""
 
 FIELD = re.compile(rb"(?:\xef\xbb\xbf)?[A-Za-z0-9_][!-9;-~]{0,200}+[ \t]*+:(?!//)")
-"""How a header field starts. Narrower than RFC 5322 section 2.2, so that JSON, XML and web addresses are not taken for one."""
+"""How a header field starts: narrower than RFC 5322 section 2.2, to leave out JSON, XML and web addresses."""
 _ANY_FIELD = re.compile(rb"^" + FIELD.pattern, re.MULTILINE)
 _LINE_ENDS = (b"\n", b"\r\n")
 
@@ -51,10 +51,10 @@ _MAGICS = tuple(_MAGIC)
 
 
 def read(window: Window, place: Place) -> Items:
-    """Read the one message that a window shows: its header block up to the empty line, or all of it without one.
+    """Read the one message that a window shows: its header block up to the empty line, if there is one.
 
-    An empty line is LF LF or LF CR LF (RFC 5322 section 2.1, with the bare LF that files have); a line of blanks is
-    not one. Octets without any header field are an error item.
+    An empty line is LF LF or LF CR LF (RFC 5322 section 2.1, with the bare LF that files have); a line of
+    blanks is not one. Octets without any header field are an error item.
     """
     if problem := not_mail(window):
         if window.data or not window.failure:
@@ -70,8 +70,8 @@ def read(window: Window, place: Place) -> Items:
 def block_end(window: Window, begin: int, cut: Cut | None = None) -> tuple[int, bool]:
     """Index one past the empty line that ends the header block at `begin`, and whether there is one.
 
-    Empty lines before the first field are stepped over. Without an empty line the block ends with the copy, or after
-    LIMIT octets, or where `cut` says. Looks at growing steps, so that the cost is that of the block.
+    Empty lines before the first field are stepped over. Without an empty line the block ends with the copy,
+    or after LIMIT octets, or where `cut` says. Looks at growing steps, so that the cost is that of the block.
     """
     start = low = first_line(window, begin)
     searched, step, limit = begin, _STEP, begin + LIMIT
@@ -111,21 +111,21 @@ def _past_empty_line(data: bytearray, low: int, high: int) -> int:
 
 
 def not_mail(window: Window) -> str:
-    """What a copy is instead when it is no mail; "" for mail: some line before the first empty one starts a field."""
+    """What a copy is instead of mail; "" for mail: a line before the first empty one starts a field."""
     window.hold(1)
     data = window.data
     if data.startswith(_MAGICS):
         return next(what for magic, what in _MAGIC.items() if data.startswith(magic))
+    if data.startswith(b"ustar", 257):
+        return "a tar archive"
     if FIELD.match(data):
         return ""
     if not data:
         return "empty file"
-    window.hold(HEAD)
-    if data.startswith(b"ustar", 257):
-        return "a tar archive"
     start = first_line(window, 0)
-    end = _past_empty_line(data, start, HEAD)
-    return "" if has_field(data, start, HEAD if end < 0 else end) else _looks_like(data[:HEAD])
+    window.hold(start + HEAD)
+    end = _past_empty_line(data, start, start + HEAD)
+    return "" if has_field(data, start, start + HEAD if end < 0 else end) else _looks_like(data[:HEAD])
 
 
 def has_field(octets: bytes | bytearray, start: int = 0, end: int = HEAD) -> bool:

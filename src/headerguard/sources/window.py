@@ -1,4 +1,4 @@
-"""What every reader of copies stands on: a window over octets of any size, and the place a copy was found at."""
+"""What every reader of copies stands on: a window over octets of any size, and the place of a copy."""
 
 from __future__ import annotations
 
@@ -68,8 +68,9 @@ Items = Generator[Message | SourceError, None, None]
 class Window:
     """The octets of a copy that are in memory: `data`. Index 0 moves forward as octets are let go.
 
-    Reading forward is all that a file must offer. Where the window owns a file that can seek, it looks ahead and skips
-    without reading what lies between. A file that fails to read on ends there, and `failure` says why.
+    Reading forward is all that a file must offer. Where the window owns a file that can seek, it looks ahead
+    and skips without reading what lies between. A file that fails to read on ends there, and `failure` says
+    why.
     """
 
     __slots__ = ("_file", "_progress", "_seekable", "data", "ended", "failure", "step")
@@ -83,7 +84,9 @@ class Window:
     step: int
     """Octets to ask for at least (the memory that a small copy costs)."""
 
-    def __init__(self, file: Readable, progress: Progress | None = None, *, owned: _Seekable | None = None) -> None:
+    def __init__(
+        self, file: Readable, progress: Progress | None = None, *, owned: _Seekable | None = None
+    ) -> None:
         """Look at `file` from where it stands; `owned` is the same file when nobody else reads it."""
         self._file, self._progress = file, progress
         self._seekable = owned if owned is not None and owned.seekable() else None
@@ -117,20 +120,21 @@ class Window:
         del self.data[:size]
 
     def peek(self, at: int, size: int) -> bytes | None:
-        """At most `size` octets from index `at`, without moving; fewer at the end; None where that cannot be told."""
+        """At most `size` octets from index `at`, without moving; fewer at the end, None where too far."""
         ahead = at - len(self.data)
         if self._seekable is None and at + size > max(PEEK, len(self.data)):
             return None
         if self._seekable is None or ahead < 0:
             self.hold(at + size)
             return bytes(self.data[at : at + size])
+        here = self._seekable.seek(0, os.SEEK_CUR)
         try:
-            self._seekable.seek(ahead, os.SEEK_CUR)
-            octets = self._seekable.read(size)
-            self._seekable.seek(-ahead - len(octets), os.SEEK_CUR)
+            self._seekable.seek(here + ahead, os.SEEK_SET)
+            return self._seekable.read(size)
         except OSError:
             return None
-        return octets
+        finally:
+            self._seekable.seek(here, os.SEEK_SET)
 
     def skip(self, at: int) -> None:
         """Let everything before index `at` go, which `peek` has shown to be there."""
@@ -166,7 +170,7 @@ def read_path(path: str, reader: Reader, place: Place, progress: Progress | None
 
 
 def read_window(window: Window, reader: Reader, place: Place) -> Items:
-    """Let `reader` read a window; where the octets stopped early that is an error item, after all that was readable."""
+    """Let `reader` read a window; octets that stop early are an error item, after all that was readable."""
     yield from reader(window, place)
     if window.failure:
         yield place.error(f"cannot be read to its end: {window.failure}")
@@ -178,10 +182,10 @@ def reason(error: BaseException) -> str:
     return str(text)
 
 
-def names(folder: str, place: Place) -> tuple[list[str], SourceError | None]:
-    """The names in a directory, sorted, hidden ones left out, and why it could not be listed where it could not."""
+def names(folder: str, place: Place, *, hidden: bool = False) -> tuple[list[str], SourceError | None]:
+    """The names in a directory, sorted, hidden ones only on demand, or why it cannot be listed."""
     try:
-        return sorted(name for name in os.listdir(folder) if not name.startswith(".")), None
+        return sorted(name for name in os.listdir(folder) if hidden or not name.startswith(".")), None
     except OSError as error:
         return [], place._replace(path=folder).error(f"cannot be listed: {reason(error)}")
 

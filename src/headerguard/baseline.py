@@ -1,0 +1,431 @@
+"""What each stream has done so far: who stands in which role, how often, from which day to which.
+
+Merging is commutative and associative with the empty baseline as identity: counts add, days take the extremes, sets
+unite. A role or an author that shows more different values than a cap is open: its values are dropped for good, which
+keeps a baseline small and makes no difference to a judgement, as an open role protects nothing. A file holds no time of
+writing and no positions, so the same mail gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, NamedTuple
+
+from headerguard.address import BUNDLED, SuffixList
+from headerguard.errors import BaselineError
+from headerguard.fields import Role
+from headerguard.finding import History
+from headerguard.message import Message
+from headerguard.stream import Level
+
+__all__ = ["CLOSED_VALUES", "ENOUGH", "Baseline", "Profile", "RoleHistory", "Seen"]
+
+SCHEMA = 1
+ENOUGH = 20
+"""Messages that a level, and a role in it, must hold before it is judged."""
+CLOSED_VALUES = 2
+"""A role with at most so many different registrable domains is closed."""
+VALUES_CAP = 256
+"""A role with more different values than this is open for good."""
+SUBJECTS_CAP = 256
+"""An author with more different subjects than this is not refined by subject any more."""
+
+LEARNED_ROLES = frozenset(
+    (
+        Role.FROM,
+        Role.SENDER,
+        Role.REPLY,
+        Role.TO,
+        Role.CC,
+        Role.BCC,
+        Role.ENVELOPE,
+        Role.BOUNCE,
+        Role.RECEIPT,
+        Role.CONTROL,
+        Role.ARCHIVE,
+        Role.RESENT_TO,
+        Role.RESENT_CC,
+        Role.RESENT_BCC,
+    )
+)
+"""Roles whose registrable domains are learned. Of the envelope only the recipients that the header does not name."""
+
+
+class Seen(NamedTuple):
+    """How often a value was seen, and when. Days are proleptic Gregorian ordinals in UTC; 0 is "no date"."""
+
+    count: int
+    first: int
+    last: int
+
+    def __add__(self, other: Seen) -> Seen:  # type: ignore[override]
+        """Join two counts."""
+        first = min(self.first, other.first) if self.first and other.first else self.first or other.first
+        return Seen(self.count + other.count, first, max(self.last, other.last))
+
+
+def _day(ordinal: int) -> date | None:
+    return date.fromordinal(ordinal) if ordinal else None
+
+
+@dataclass(slots=True)
+class RoleHistory:
+    """What one role of a stream has shown."""
+
+    messages: int = 0
+    """Messages in which the role occurred."""
+    values: dict[str, Seen] | None = field(default_factory=dict)
+    """Registrable domains; None: more than VALUES_CAP, so the role is open."""
+
+    @property
+    def closed(self) -> bool:
+        """Enough messages, and hardly any variety."""
+        return self.messages >= ENOUGH and self.values is not None and len(self.values) <= CLOSED_VALUES
+
+    def add(self, other: RoleHistory) -> None:
+        """Join another history of the same role into this one."""
+        self.messages += other.messages
+        if self.values is None or other.values is None:
+            self.values = None
+            return
+        for value, seen in other.values.items():
+            known = self.values.get(value)
+            self.values[value] = seen if known is None else known + seen
+        if len(self.values) > VALUES_CAP:
+            self.values = None
+
+
+@dataclass(slots=True)
+class Profile:
+    """What one level of a stream has done."""
+
+    seen: Seen = Seen(0, 0, 0)
+    """Messages, first and last day."""
+    roles: dict[str, RoleHistory] = field(default_factory=dict)
+    """Per role (`Role` value) what it has shown."""
+
+    @property
+    def messages(self) -> int:
+        """Messages learned."""
+        return self.seen.count
+
+    def closed(self, role: Role, unused: bool = True) -> bool:
+        """Whether a role is closed: used often with hardly any variety or, if `unused` counts, never in enough messages."""
+        history = self.roles.get(role)
+        return unused and self.seen.count >= ENOUGH if history is None else history.closed
+
+    def knows(self, role: Role, domain: str) -> bool:
+        """Whether a closed role has shown a registrable domain."""
+        history = self.roles.get(role)
+        return history is not None and history.values is not None and domain in history.values
+
+    def history(self, role: Role | None = None) -> History:
+        """What a finding tells about it."""
+        values = self.roles[role].values if role is not None and role in self.roles else None
+        known = sorted(values or {}, key=lambda value: (-(values or {})[value].count, value))
+        return History(self.seen.count, _day(self.seen.first), _day(self.seen.last), tuple(known[:5]))
+
+    def learn(self, roles: dict[Role, set[str]], day: int) -> None:
+        """Add one message."""
+        self.seen += Seen(1, day, day)
+        for role, domains in roles.items():
+            history = self.roles.get(role)
+            if history is None:
+                history = self.roles[str(role)] = RoleHistory()
+            history.messages += 1
+            values = history.values
+            if values is None:
+                continue
+            for domain in domains:
+                known = values.get(domain)
+                values[domain] = Seen(1, day, day) if known is None else known + Seen(1, day, day)
+            if len(values) > VALUES_CAP:
+                history.values = None
+
+    def add(self, other: Profile) -> None:
+        """Join another profile of the same level into this one."""
+        self.seen += other.seen
+        for role, history in other.roles.items():
+            self.roles.setdefault(role, RoleHistory()).add(history)
+
+
+class Baseline:
+    """Everything learned, by level of stream. `learn` changes it in place; `merge` makes a new one."""
+
+    __slots__ = ("_anywhere", "_subjects", "streams")
+
+    def __init__(self) -> None:
+        """Start with nothing known."""
+        self.streams: dict[str, Profile] = {}
+        """Profiles by level key (account/kind:value)."""
+        self._subjects: dict[str, set[str] | None] = {}  # author key -> keys of its subject levels; None: crowded
+        self._anywhere: dict[str, int] | None = None
+
+    # ---- judging
+
+    def profile(self, levels: Iterable[Level]) -> tuple[Profile | None, Level | None]:
+        """The profile of the finest level that holds enough messages, and that level."""
+        for level in levels:
+            profile = self.streams.get(level.key)
+            if profile is not None and profile.seen.count >= ENOUGH:
+                return profile, level
+        return None, None
+
+    def has_seen(self, domain: str) -> bool:
+        """Whether any stream has shown a registrable domain in a closed role."""
+        if self._anywhere is None:
+            self._anywhere = {}
+            for profile in self.streams.values():
+                for history in profile.roles.values():
+                    if history.closed:
+                        for value in history.values or ():
+                            self._anywhere[value] = 1
+        return domain in self._anywhere
+
+    # ---- learning
+
+    def learn(
+        self,
+        message: Message,
+        levels: Iterable[Level] | None = None,
+        day: int = 0,
+        without: frozenset[tuple[str, str]] = frozenset(),
+        suffixes: SuffixList = BUNDLED,
+    ) -> None:
+        """Add one message at every level. `without`: (role, registrable domain) pairs that must not become known."""
+        roles: dict[Role, set[str]] = {}
+        shown = {str(a) for a in message.hidden}
+        for sighting in message.sightings_of(LEARNED_ROLES):
+            if sighting.role is Role.ENVELOPE and str(sighting.address) not in shown:
+                continue
+            domain = suffixes.registrable_domain(sighting.address.domain)
+            if not without or (sighting.role, domain) not in without:
+                roles.setdefault(sighting.role, set()).add(domain)
+        for level in message.levels if levels is None else levels:
+            profile = self._profile_to_learn(level)
+            if profile is not None:
+                profile.learn(roles, day)
+        self._anywhere = None
+
+    def _profile_to_learn(self, level: Level) -> Profile | None:
+        key = level.key
+        profile = self.streams.get(key)
+        if profile is None:
+            if level.kind == "subject" and not self._admit_subject(key):
+                return None
+            profile = self.streams[key] = Profile()
+        return profile
+
+    def _admit_subject(self, key: str) -> bool:
+        """Note one subject more of an author; past the cap all of them go, as nothing is a routine there."""
+        author = _author_key(key)
+        subjects = self._subjects.setdefault(author, set())
+        if subjects is None:
+            return False
+        subjects.add(key)
+        if len(subjects) > SUBJECTS_CAP:
+            self._crowd(author)
+            return False
+        return True
+
+    def _crowd(self, author: str) -> None:
+        for key in self._subjects.get(author) or ():
+            self.streams.pop(key, None)
+        self._subjects[author] = None
+
+    @property
+    def crowded(self) -> tuple[str, ...]:
+        """Author keys that show too many subjects to be refined by them."""
+        return tuple(sorted(author for author, subjects in self._subjects.items() if subjects is None))
+
+    # ---- joining and comparing
+
+    def merge(self, *others: Baseline) -> Baseline:
+        """A new baseline that holds what this one and the others hold."""
+        merged = Baseline()
+        for source in (self, *others):
+            for key, profile in source.streams.items():
+                merged.streams.setdefault(key, Profile()).add(profile)
+        crowded = {author for source in (self, *others) for author in source.crowded}
+        merged._count_subjects(crowded)
+        return merged
+
+    def _count_subjects(self, crowded: Iterable[str]) -> None:
+        self._subjects = dict.fromkeys(crowded)
+        for key in [key for key in self.streams if "/subject:" in key]:
+            if not self._admit_subject(key):
+                self.streams.pop(key, None)
+
+    def diff(self, earlier: Baseline) -> Iterator[str]:
+        """What this baseline knows and an earlier one does not, a sentence each."""
+        for key in sorted(self.streams.keys() - earlier.streams.keys()):
+            yield f"{key}: new stream, {_messages(self.streams[key].messages)}"
+        for key in sorted(earlier.streams.keys() - self.streams.keys()):
+            yield f"{key}: stream is gone"
+        for key in sorted(self.streams.keys() & earlier.streams.keys()):
+            yield from _role_changes(key, self.streams[key], earlier.streams[key])
+
+    def __eq__(self, other: object) -> bool:
+        """Equal content."""
+        return isinstance(other, Baseline) and self.as_dict() == other.as_dict()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    # ---- the file
+
+    def as_dict(self) -> dict[str, Any]:
+        """The content as plain data (schema 1)."""
+        return {
+            "schema": SCHEMA,
+            "crowded": list(self.crowded),
+            "streams": {key: _profile_record(self.streams[key]) for key in sorted(self.streams)},
+        }
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write sorted JSON; the old file stays whole until the new one is. Raises BaselineError."""
+        text = json.dumps(self.as_dict(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+        target = os.path.realpath(path)
+        try:
+            handle, temporary = tempfile.mkstemp(prefix=".headerguard-", dir=os.path.dirname(target))
+            try:
+                with os.fdopen(handle, "w", encoding="utf-8") as file:
+                    file.write(text)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.chmod(temporary, os.stat(target).st_mode & 0o777 if os.path.exists(target) else 0o644)
+                os.replace(temporary, target)
+            except BaseException:
+                os.unlink(temporary)
+                raise
+        except OSError as error:
+            raise BaselineError(f"{os.fspath(path)}: cannot be written: {error.strerror}") from error
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Baseline:
+        """Read a file that `save` wrote, or that people merged by hand. Raises BaselineError that names the place."""
+        name = os.fspath(path)
+        try:
+            with open(path, encoding="utf-8") as file:
+                data = json.load(file)
+        except OSError as error:
+            raise BaselineError(f"{name}: cannot be read: {error.strerror}") from error
+        except (ValueError, RecursionError) as error:
+            raise BaselineError(f"{name}: is not a baseline: {_place(error)}") from error
+        try:
+            return cls._from_dict(data)
+        except _Malformed as error:
+            raise BaselineError(f"{name}: {error}") from None
+
+    @classmethod
+    def _from_dict(cls, data: Any) -> Baseline:
+        top = _mapping(data, "the file")
+        schema = top.get("schema")
+        if schema != SCHEMA:
+            known = isinstance(schema, int) and schema > SCHEMA
+            raise _Malformed(f"schema {schema!r} {'is newer than this program reads' if known else 'is unknown'} ({SCHEMA})")
+        baseline = cls()
+        for key, record in _mapping(top.get("streams"), "streams").items():
+            baseline.streams[key] = _profile(record, f"streams[{key!r}]")
+        crowded = top.get("crowded", [])
+        if not isinstance(crowded, list) or not all(isinstance(author, str) for author in crowded):
+            raise _Malformed("crowded is not a list of strings")
+        baseline._count_subjects(crowded)
+        return baseline
+
+
+def _author_key(key: str) -> str:
+    """The key of the author level above a subject level, or "" for any other level."""
+    account, found, value = key.partition("/subject:")
+    return f"{account}/author:{value.partition(' ')[0]}" if found else ""
+
+
+def _messages(count: int) -> str:
+    return f"{count:,} message" + ("" if count == 1 else "s")
+
+
+def _role_changes(key: str, now: Profile, before: Profile) -> Iterator[str]:
+    for role in sorted(now.roles):
+        history, earlier = now.roles[role], before.roles.get(role) or RoleHistory()
+        if history.values is None:
+            if earlier.values is not None:
+                yield f"{key}: {role} is open now"
+            continue
+        for value in sorted(history.values.keys() - (earlier.values or {}).keys() if earlier.values is not None else ()):
+            since = _day(history.values[value].first)
+            when = f" since {since}" if since else ""
+            yield f"{key}: {role} has {value}, {_messages(history.values[value].count)}{when}"
+
+
+# ---- reading and writing records -------------------------------------------------------------------------------------
+
+
+class _Malformed(ValueError):
+    """A record that cannot be read; the text names the place."""
+
+
+def _place(error: BaseException) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"line {error.lineno} column {error.colno}: {error.msg}"
+    return str(error) or type(error).__name__
+
+
+def _mapping(value: Any, where: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise _Malformed(f"{where} is not an object")
+    return value
+
+
+def _seen_record(seen: Seen) -> list[Any]:
+    return [seen.count, *(day.isoformat() if (day := _day(ordinal)) else None for ordinal in (seen.first, seen.last))]
+
+
+def _profile_record(profile: Profile) -> dict[str, Any]:
+    return {
+        "seen": _seen_record(profile.seen),
+        "roles": {
+            str(role): {
+                "messages": history.messages,
+                "values": None
+                if history.values is None
+                else {value: _seen_record(seen) for value, seen in sorted(history.values.items())},
+            }
+            for role, history in sorted(profile.roles.items())
+        },
+    }
+
+
+def _seen(value: Any, where: str) -> Seen:
+    try:
+        count, first, last = value
+        days = [date.fromisoformat(day).toordinal() if day is not None else 0 for day in (first, last)]
+    except (TypeError, ValueError):
+        raise _Malformed(f"{where} is not [count, first day, last day]") from None
+    if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+        raise _Malformed(f"{where} has no whole number of messages")
+    return Seen(count, *days)
+
+
+def _profile(record: Any, where: str) -> Profile:
+    fields = _mapping(record, where)
+    profile = Profile(_seen(fields.get("seen"), f"{where}.seen"))
+    for role, entry in _mapping(fields.get("roles"), f"{where}.roles").items():
+        place = f"{where}.roles[{role!r}]"
+        if role not in set(Role):
+            raise _Malformed(f"{place} is not a role")
+        messages = _mapping(entry, place).get("messages")
+        if not isinstance(messages, int) or messages < 0:
+            raise _Malformed(f"{place}.messages is not a whole number")
+        values = entry.get("values")
+        history = RoleHistory(messages, None)
+        if values is not None:
+            found = _mapping(values, f"{place}.values")
+            history.values = {value: _seen(seen, f"{place}.values[{value!r}]") for value, seen in found.items()}
+            if len(history.values) > VALUES_CAP:
+                history.values = None
+        profile.roles[role] = history
+    return profile

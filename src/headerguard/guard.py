@@ -1,0 +1,380 @@
+"""The guard: the only place where rules, baseline, configuration and allowances meet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+from headerguard.address import BUNDLED, SuffixList
+from headerguard.baseline import ENOUGH, Baseline
+from headerguard.config import Config, default, load, parse
+from headerguard.fields import CATALOGUE, Role
+from headerguard.finding import Evidence, Failure, Finding, Report, Severity, Skipped
+from headerguard.message import Envelope, Message, Stage
+from headerguard.rule import Bound, Declared, Example, Known, Rule
+from headerguard.stream import Level, levels
+
+if TYPE_CHECKING:
+    from email.message import Message as EmailMessage
+    from os import PathLike
+
+__all__ = ["Guard", "check_examples"]
+
+_NO_ENVELOPE = "no envelope: a recipient that a relay added, or that Bcc named before this copy, is invisible here"
+_PART = "the envelope may be a part of the message: a recipient of another transaction is invisible here"
+_DELIVERED = "delivered copy: a Bcc field is removed before delivery, so its absence proves nothing"
+_NO_DESTINATION = "no destination field: nobody in the envelope of this copy can be called hidden"
+
+_UNMET = {
+    "envelope": "this copy came without its envelope",
+    "complete envelope": "the envelope is not known to be complete, and no recipients were declared",
+    "baseline": "the stream has too little history to be judged by it",
+    "header": "this copy has no header",
+    "events": "this copy is not an event",
+    "declared": "no recipients were declared",
+}
+
+
+class Guard:
+    """Checks messages, and learns what is normal. Immutable but for its baseline."""
+
+    def __init__(
+        self,
+        rules: Iterable[Rule | type[Rule]] | None = None,
+        baseline: Baseline | None = None,
+        config: Config | None = None,
+    ) -> None:
+        """None stands for the default rules, an empty baseline, the default configuration."""
+        self.config = config or default()
+        chosen = self.config.rules if rules is None else rules
+        self.rules: tuple[Rule, ...] = tuple(rule() if isinstance(rule, type) else rule for rule in chosen)
+        self.baseline = Baseline() if baseline is None else baseline
+        self.suffixes = SuffixList(self.config.suffix_list) if self.config.suffix_list else BUNDLED
+
+    @classmethod
+    def from_config(cls, path: str | PathLike[str]) -> Guard:
+        """A guard as a configuration file describes it, with the baseline that the file names where that exists.
+
+        Raises ConfigError with every problem of the file, and BaselineError for a baseline that cannot be read.
+        """
+        import os
+
+        config = load(path)
+        baseline = None
+        if config.baseline and os.path.exists(config.baseline):
+            baseline = Baseline.load(config.baseline)
+        return cls(baseline=baseline, config=config)
+
+    # ---- judging
+
+    def check(
+        self,
+        message: Message | bytes | EmailMessage,
+        envelope: Envelope | None = None,
+        stage: Stage | str | None = None,
+        account: str | None = None,
+        stream: str | None = None,
+        recipients: Iterable[str] | None = None,
+        blind: Iterable[str] | None = None,
+        now: datetime | None = None,
+        missing: bool = False,
+    ) -> Report:
+        """Judge one message; learns nothing and does no I/O.
+
+        `recipients` bounds To, Cc, envelope and control fields, `blind` bounds Bcc (None: the same bound, []: nobody);
+        an entry without an @ is a registrable domain; `missing` makes an absent declared address a finding. `now`
+        decides which allowances have lapsed; without it the time of the envelope or the Date field does. Raises
+        TypeError for what is no message and ValueError for an unreadable declaration; never for bad mail.
+        """
+        copy = _message(message, envelope, stage, account)
+        return self._check(copy, self._levels(copy, stream), _intent(recipients, blind, missing, self.suffixes), now)
+
+    def check_all(self, messages: Iterable[Message]) -> Iterator[Report]:
+        """Judge messages one by one, lazily."""
+        return map(self.check, messages)
+
+    def _levels(self, message: Message, stream: str | None) -> tuple[Level, ...]:
+        if stream or self.config.stream_field:
+            return levels(message.header, message.account, stream, self.config.stream_field)
+        return message.levels
+
+    def _check(
+        self, message: Message, stream: tuple[Level, ...], intent: Declared, now: datetime | None
+    ) -> Report:
+        profile, level = self.baseline.profile(stream)
+        expected = self.config.expected.get(stream[0].name)
+        declared = replace(intent, expected=expected) if expected else intent
+        borrowed = level is not None and level is not stream[0] and stream[0].kind != "subject"
+        known = Known(profile, level, declared, self.config.own_domains, self.baseline, borrowed, self.suffixes)
+        met = _met(message, known)
+        roles = _roles(message)
+        defects = {defect.name for defect in message.header.defects}
+        findings: list[Finding] = []
+        skipped: list[Skipped] = []
+        failures: list[Failure] = []
+        for rule in self.rules:
+            if rule.roles and not roles.isdisjoint(rule.roles):
+                pass
+            elif rule.fields and not message.names.isdisjoint(rule.fields):
+                pass
+            elif not (defects and not defects.isdisjoint(rule.defects)):
+                continue
+            if not rule.needs <= met:
+                lacking = next(need for need in sorted(rule.needs) if need not in met)
+                skipped.append(Skipped(rule.id, _UNMET.get(lacking, f"needs {lacking}")))
+                continue
+            try:
+                findings += rule.check(message, known)
+            except Exception as error:  # a rule that crashes is a result; the mail is not lost for it
+                failures.append(Failure(rule.id, f"{type(error).__name__}: {error}"))
+        spots = _blind_spots(message, self.baseline, stream, profile is not None)
+        if not findings:
+            return Report(message, (), tuple(skipped), tuple(failures), (), spots, (), self.suffixes)
+        judged, allowed, notes = self._sorted_out(findings, message, stream[0].name, now)
+        return Report(message, judged, tuple(skipped), tuple(failures), allowed, spots, notes, self.suffixes)
+
+    def _sorted_out(
+        self, findings: list[Finding], message: Message, stream: str, now: datetime | None
+    ) -> tuple[tuple[Finding, ...], tuple[Finding, ...], tuple[str, ...]]:
+        """Complete the findings, weigh them as configured, and set apart what is allowed."""
+        complete = _Completion(message, stream)
+        today = _today(message, now) if self.config.allow else None
+        judged, allowed, notes = [], [], []
+        for finding in findings:
+            severity = self.config.severities.get(finding.rule)
+            done = complete(finding, severity)
+            covering = [a for a in self.config.allow if a.covers(done.rule, done.subject, stream)]
+            if any(allowance.in_force(today) for allowance in covering):
+                allowed.append(done)
+                continue
+            judged.append(done)
+            notes += [f"the allowance of {a.subject} has lapsed" for a in covering]
+        if self.config.allow and today is None:
+            notes.append("the copy has no date, so no allowance can lapse")
+        judged.sort(key=lambda f: (-f.severity, f.rule, f.subject))
+        return tuple(judged), tuple(allowed), tuple(dict.fromkeys(notes))
+
+    # ---- learning
+
+    def observe(
+        self,
+        message: Message | bytes | EmailMessage,
+        envelope: Envelope | None = None,
+        stage: Stage | str | None = None,
+        account: str | None = None,
+        stream: str | None = None,
+        recipients: Iterable[str] | None = None,
+        blind: Iterable[str] | None = None,
+        now: datetime | None = None,
+        missing: bool = False,
+    ) -> Report:
+        """Judge, then learn what was not flagged at the level that fails: the call of a live pipeline and of a replay."""
+        copy = _message(message, envelope, stage, account)
+        stream_levels = self._levels(copy, stream)
+        report = self._check(copy, stream_levels, _intent(recipients, blind, missing, self.suffixes), now)
+        flagged = frozenset(
+            (evidence.place.partition("[")[0], _domain(finding.subject, self.suffixes))
+            for finding in report.findings
+            if finding.severity >= self.config.fail_on
+            for evidence in finding.evidence
+        )
+        self.baseline.learn(copy, stream_levels, _day(copy, now), flagged, self.suffixes)
+        return report
+
+    def learn(self, messages: Iterable[Message | bytes | EmailMessage]) -> Baseline:
+        """Learn an archive as it is, without judging it, and return the baseline."""
+        for message in messages:
+            copy = _message(message, None, None, None)
+            self.baseline.learn(copy, self._levels(copy, None), _day(copy, None), suffixes=self.suffixes)
+        return self.baseline
+
+
+def _message(
+    message: Message | bytes | EmailMessage,
+    envelope: Envelope | None,
+    stage: Stage | str | None,
+    account: str | None,
+) -> Message:
+    """Whatever a caller holds as a Message; what he adds goes over what it has."""
+    if isinstance(message, Message):
+        if envelope is None and stage is None and account is None:
+            return message
+        return Message(
+            message.header,
+            envelope if envelope is not None else message.envelope,
+            message.stage if stage is None else stage,
+            message.account if account is None else account,
+            message.origin,
+        )
+    if isinstance(message, bytes | bytearray | memoryview):
+        return Message.from_bytes(message, envelope, stage, account)
+    return Message.from_email(message, envelope, stage, account)
+
+
+_NOTHING_DECLARED = Declared()
+
+
+def _intent(
+    recipients: Iterable[str] | None, blind: Iterable[str] | None, missing: bool, suffixes: SuffixList
+) -> Declared:
+    if recipients is None and blind is None:
+        return _NOTHING_DECLARED
+    return Declared(
+        None if recipients is None else Bound(recipients, suffixes),
+        None if blind is None else Bound(blind, suffixes),
+        missing,
+    )
+
+
+def _met(message: Message, known: Known) -> set[str]:
+    """Which needs of rules this copy meets."""
+    met = set()
+    envelope, intended = message.envelope, known.declared.given
+    if envelope is not None:
+        met.add("envelope")
+        if envelope.complete or intended:
+            met.add("complete envelope")
+    if known.profile is not None:
+        met.add("baseline")
+    if message.header.lines:
+        met.add("header")
+    if message.stage is Stage.EVENT:
+        met.add("events")
+    if intended:
+        met.add("declared")
+    return met
+
+
+def _roles(message: Message) -> set[Role]:
+    """Roles that may occur in a copy, told by the names of its fields."""
+    roles = {_ROLE_OF[name] for name in message.names & _ROLE_OF.keys()}
+    if message.envelope is not None:
+        roles |= _ENVELOPE_ROLES
+    if message.header.defects:
+        roles |= {part.entry.role for part in message.parts}
+    return roles
+
+
+_ROLE_OF: Mapping[str, Role] = {name: entry.role for name, entry in CATALOGUE.items()}
+_ENVELOPE_ROLES = {Role.ENVELOPE, Role.BOUNCE}
+
+
+def _blind_spots(
+    message: Message, baseline: Baseline, stream: tuple[Level, ...], judged: bool
+) -> tuple[str, ...]:
+    """What this copy cannot show, a sentence each."""
+    spots = []
+    if message.envelope is None:
+        spots.append(_NO_ENVELOPE)
+    elif message.envelope.complete is not True:
+        spots.append(_PART)
+    if message.stage is Stage.DELIVERED:
+        spots.append(_DELIVERED)
+    if not message.shows_destination:
+        spots.append(_NO_DESTINATION)
+    if not judged:
+        profile = baseline.streams.get(stream[0].key)
+        held = profile.messages if profile else 0
+        spots.append(f"stream {stream[0].name!r} holds {held} of {ENOUGH} messages: nothing is judged by its history")
+    return tuple(spots)
+
+
+def _today(message: Message, now: datetime | None) -> date | None:
+    moment = now or (message.envelope.observed if message.envelope else None) or message.date
+    return _utc(moment).date() if moment else None
+
+
+def _utc(moment: datetime) -> datetime:
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def _day(message: Message, now: datetime | None) -> int:
+    """The day of a message as an ordinal; 0 where nothing dates it or the date is no plausible one."""
+    today = _today(message, now)
+    return today.toordinal() if today and 1980 <= today.year <= 2100 else 0
+
+
+def _domain(subject: str, suffixes: SuffixList) -> str:
+    return suffixes.registrable_domain(subject.rpartition("@")[2])
+
+
+class _Completion:
+    """Puts into a finding what only the message knows: the stream, the place among its role, the octets as they stand."""
+
+    def __init__(self, message: Message, stream: str) -> None:
+        self.message, self.stream = message, stream
+        self.places: dict[tuple[str, str, int, tuple[int, int] | None, str], str] | None = None
+
+    def __call__(self, finding: Finding, severity: Severity | None) -> Finding:
+        """The finding with its evidence complete."""
+        return replace(
+            finding,
+            severity=severity or finding.severity,
+            evidence=tuple(map(self._evidence, finding.evidence)),
+            account=self.message.account,
+            stream=self.stream,
+        )
+
+    def _evidence(self, evidence: Evidence) -> Evidence:
+        text, span = evidence.text, evidence.span
+        if span is not None:
+            octets = self.message.header.text[span[0] : span[1]].encode("latin-1")
+            text = octets.decode("utf-8", "replace")
+        elif evidence.field == "rcpt to" and self.message.envelope:
+            text = self.message.envelope.rcpt_to[evidence.occurrence]
+        elif evidence.field == "mail from" and self.message.envelope:
+            text = self.message.envelope.mail_from or text
+        key = (evidence.place, evidence.field, evidence.occurrence, span, evidence.text)
+        return replace(evidence, text=text, place=self._places().get(key, evidence.place))
+
+    def _places(self) -> dict[tuple[str, str, int, tuple[int, int] | None, str], str]:
+        """The number of every sighting among those of its role."""
+        if self.places is None:
+            counts: dict[str, int] = {}
+            self.places = {}
+            for s in self.message.sightings:
+                number = counts.get(s.role, 0)
+                counts[s.role] = number + 1
+                key = (str(s.role), s.field, s.occurrence, s.span, str(s.address))
+                self.places.setdefault(key, f"{s.role}[{number}]")
+        return self.places
+
+
+# ---- examples --------------------------------------------------------------------------------------------------------
+
+
+def check_examples(rule: type[Rule] | Rule) -> list[str]:
+    """What is wrong with the examples of a rule, a sentence each; none means that all of them hold."""
+    rule_type = rule if isinstance(rule, type) else type(rule)
+    problems = [] if rule_type.examples else [f"{rule_type.id} has no example"]
+    for number, example in enumerate(rule_type.examples):
+        name = f"{rule_type.id} example {number}"
+        flagged, clean = example.flagged.splitlines(), example.clean.splitlines()
+        if len(set(flagged) ^ set(clean)) > 4 or abs(len(flagged) - len(clean)) > 2:
+            problems.append(f"{name}: flagged and clean differ in more than two lines")
+        found = _example_findings(rule, example, example.flagged)
+        if not found:
+            problems.append(f"{name}: the flagged message is not flagged")
+        elif found[0].evidence[0].text != example.cites:
+            problems.append(f"{name}: cites {found[0].evidence[0].text!r}, not {example.cites!r}")
+        if any(_example_findings(rule, example, example.clean)):
+            problems.append(f"{name}: the clean message is flagged")
+    return problems
+
+
+def _example_findings(rule: type[Rule] | Rule, example: Example, text: str) -> list[Finding]:
+    guard = Guard([rule], config=parse(example.config, "example") if example.config else None)
+    guard.learn(Message.from_bytes(_wire(past)) for past in example.history)
+    report = guard.check(_wire(text), envelope=example.envelope, **example.declared)
+    if report.failures:
+        raise RuntimeError(report.failures[0].error)
+    return list(report.findings)
+
+
+def _wire(text: str) -> bytes:
+    return text.replace("\n", "\r\n").encode() + b"\r\n"
+
+
+

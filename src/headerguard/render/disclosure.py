@@ -1,0 +1,125 @@
+"""What of the mail may be written out, and in which characters: redaction of local parts, and escaping of hostile text.
+
+Mail is written by others. What stands in an address, a subject or a name goes to a terminal, a build log or a browser, so
+nothing that such a reader would act on is ever passed through: no escape sequence, no line end, no bidirectional or
+invisible character, no command of a build system.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from dataclasses import dataclass
+
+from headerguard.address import Address, lex
+from headerguard.header import decode_words
+
+__all__ = ["REDACTIONS", "Disclosure", "cut", "encodable", "visible"]
+
+REDACTIONS = ("none", "local")
+"""What `redact=` may be: everything in full, or only the first character of each local part."""
+
+_SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t", "\\": r"\\"}
+# Printable by Unicode, and yet nothing to be seen: fillers, joiners, variation selectors, the blank braille pattern.
+_UNSEEN = (
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U0001d159\U000e0100-\U000e01ef"
+)
+_unseen = re.compile(f"[{_UNSEEN}]").search
+# Commands that a build system obeys wherever they stand in a line of its log (GitHub and Azure, TeamCity).
+_build_command = re.compile(r"##(?=\[|vso\[|teamcity\[)", re.IGNORECASE).sub
+
+
+def visible(text: str) -> str:
+    r"""Write text on one line with every character that is not plainly visible as an escape, \x1b or \u202e.
+
+    A backslash is doubled, so that an escape can be told from text that looks like one.
+    """
+    if not text.isprintable() or "\\" in text or _unseen(text):
+        text = "".join(map(_escaped, text))
+    return _build_command(r"#\\x23", text)
+
+
+def _escaped(char: str) -> str:
+    if char in _SHORT:
+        return _SHORT[char]
+    if char.isprintable() and not _unseen(char):
+        return char
+    number = ord(char)
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+
+
+def encodable(text: str) -> str:
+    """Text that every encoding of Unicode can hold: a lone surrogate (an undecodable octet of a path) as an escape."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def cut(text: str, limit: int) -> str:
+    """At most about `limit` characters of a text, and how many were left off."""
+    left_off = len(text) - limit
+    return text if left_off <= 0 else f"{text[:limit]}[... {left_off:,} characters more]"
+
+
+# A local part as it may stand before an "@" in any text. Possessive, and only from the start of a word: linear in time.
+_ATOM = r"[^\x00-\x20\"(),:;<>@\[\\\]\x7f\s]"
+_LOCAL_PART = re.compile(
+    rf'(?:(?<!{_ATOM})({_ATOM}){_ATOM}*+|"(?:\\(.)|([^"\\]))?(?:[^"\\]|\\.){{0,1000}}+")[ \t\r\n]*+@',
+    re.DOTALL,
+)
+# The same before an "@" that is itself encoded: quoted-printable, URL, HTML, JSON, full width.
+_PLAIN = r"[A-Za-z0-9.!#$'*+/?^_`{|}~\x80-\U0010ffff-]"
+_CODED = re.compile(rf"(?<!{_PLAIN})({_PLAIN}){_PLAIN}*?(=40|%40|&#64;|\\u0040|\uff20)", re.IGNORECASE)
+_BASE64 = re.compile(r"[A-Za-z0-9+/]{8,}+={0,2}+")
+_WRITTEN_ADDRESS = re.compile(rb"[\t\r\n -~]*@[\t\r\n -~]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosure:
+    """How much of the addresses is written out. Paths are never touched: they say where to find the copy again."""
+
+    redact: str = "none"
+    """One of `REDACTIONS`."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is not a redaction: a misspelt one would disclose everything."""
+        if self.redact not in REDACTIONS:
+            raise ValueError(f"{self.redact!r} is not a redaction: none or local")
+
+    @property
+    def full(self) -> bool:
+        """Whether everything is written out."""
+        return self.redact == "none"
+
+    def address(self, address: Address) -> str:
+        """An address."""
+        if self.full:
+            return str(address)
+        hidden = f"{address.local_part[:1]}***"
+        return f"{hidden}@{address.domain}" if address.domain else hidden
+
+    def text(self, text: str) -> str:
+        """A text that may hold addresses: a subject, a summary, the name of a stream."""
+        if self.full:
+            return text
+        return _CODED.sub(r"\1***\2", _LOCAL_PART.sub(_first_character, text))
+
+    def source(self, text: str) -> str:
+        """Source octets. When redacted: whatever the address lexer finds in them, encoded-words decoded, no base64."""
+        if self.full:
+            return text
+        rest = len(text)
+        for box in reversed(lex(text).mailboxes):
+            if box.end <= rest:
+                text, rest = text[: box.start] + self.address(box.address) + text[box.end :], box.start
+        return self.text(_BASE64.sub(_without_address, decode_words(text)))
+
+
+def _first_character(match: re.Match[str]) -> str:
+    return f"{match[1] or match[2] or match[3] or ''}***@"
+
+
+def _without_address(match: re.Match[str]) -> str:
+    try:
+        octets = binascii.a2b_base64(match[0] + "==")
+    except binascii.Error:
+        return match[0]
+    return "***" if _WRITTEN_ADDRESS.fullmatch(octets) else match[0]

@@ -1,0 +1,208 @@
+"""Findings for people: which message, all of its recipients with the culprit marked, what was known, what to type next."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator
+
+from headerguard.address import Tier
+from headerguard.finding import Evidence, Finding, Report, Severity
+from headerguard.render.disclosure import cut, visible
+from headerguard.render.options import Options
+from headerguard.render.roster import Row, roster, shortened
+from headerguard.render.words import (
+    address_limit,
+    author,
+    count,
+    history,
+    label,
+    odds,
+    place_of,
+    stream_of,
+    subject,
+    until,
+)
+
+__all__ = ["block", "chunks"]
+
+_SOURCE_LIMIT = 200
+_TEXT_LIMIT = 1_000
+_COMMANDS = 3
+_PLACES = 3
+_SGR = {
+    Severity.CRITICAL: "1;31",
+    Severity.HIGH: "31",
+    Severity.MEDIUM: "33",
+    Severity.LOW: "36",
+}
+_BOLD, _FAINT = "1", "2"
+
+
+def chunks(reports: Iterable[Report], options: Options) -> Iterator[str]:
+    """One piece a message that there is something to say about, then a line on all of them."""
+    between = ""
+    for number, report in enumerate(reports):
+        told = block(report, number, options)
+        if told:
+            yield f"{between}{told}\n"
+            between = "\n"
+    if options.summary:
+        yield f"{between}headerguard: {options.tally.line()}\n"
+
+
+def block(report: Report, number: int, options: Options) -> str:
+    """What there is to say about one message; nothing when it is clean, unless `options.verbose` has more to tell."""
+    return "\n".join(_Block(report, options).lines(number))
+
+
+class _Block:
+    """One report on its way to a terminal."""
+
+    def __init__(self, report: Report, options: Options) -> None:
+        self.report, self.options, self.show = report, options, options.show
+
+    def lines(self, number: int) -> list[str]:
+        """All lines, or none for a clean message."""
+        notes = list(self._notes())
+        if self.report.ok and not (self.options.verbose and notes):
+            return []
+        told = [self._title(), self._message(number), *self._findings(), *self._commands()]
+        return told + notes
+
+    # ---- the first two lines
+
+    def _title(self) -> str:
+        """A line that stands alone: the short summary of a test run shows nothing else."""
+        stream = stream_of(self.report)
+        of_stream = f" of stream '{self._said(stream, 200)}'" if stream else ""
+        return self._paint(f"headerguard: {self._what()} 1 message{of_stream}", _BOLD)
+
+    def _what(self) -> str:
+        found = self.report.findings
+        if not found:
+            return "no finding in" if self.report.complete else "check incomplete on"
+        rows, others = roster(self.report.message, found)
+        culprits = sum(row.culprit for row in rows)
+        return f"{count(len(found), 'finding')} in" if others else f"{count(culprits, 'unexpected recipient')} in"
+
+    def _message(self, number: int) -> str:
+        message = self.report.message
+        written_by = author(message, self.show)
+        return f"   {label(message, number)}  {subject(message, self.show)}  from {written_by}"
+
+    # ---- recipients and findings
+
+    def _findings(self) -> Iterator[str]:
+        if not self.report.findings:
+            return
+        rows, others = roster(self.report.message, self.report.findings)
+        shown, left_out = shortened(rows)
+        width = max((len(row.place) for row in shown), default=0)
+        for row in shown:
+            yield self._row(row, width)
+            for finding in row.findings:
+                yield from self._finding(finding)
+        if left_out:
+            yield f"       ... and {left_out:,} more"
+        if not rows:
+            yield "       (this copy names no recipient)"
+        for finding in others:
+            yield self._field(finding)
+            yield from self._finding(finding)
+
+    def _row(self, row: Row, width: int) -> str:
+        address = cut(visible(self.show.address(row.recipient.address)), address_limit)
+        line = f"{row.place:<{width}}  {address}{_reading(row.recipient.tier)}"
+        if not row.culprit:
+            return f"       {line}"
+        worst = max((finding.severity for finding in row.findings), default=Severity.HIGH)
+        return self._paint(f"   >   {line}", _SGR[worst])
+
+    def _field(self, finding: Finding) -> str:
+        """The place of a finding that is about no recipient."""
+        if finding.evidence:
+            line = f"{visible(place_of(finding.evidence[0]))}  {self._source(finding.evidence[0])}"
+        else:
+            line = self._said(finding.subject, address_limit)
+        return self._paint(f"   >   {line}", _SGR[finding.severity])
+
+    def _finding(self, finding: Finding) -> Iterator[str]:
+        """What a rule says, and below it what it rests on."""
+        yield f"       {visible(finding.rule)} ({finding.severity}): {self._said(finding.summary)}"
+        for line in self._grounds(finding):
+            yield self._paint(f"             {line}", _FAINT)
+
+    def _grounds(self, finding: Finding) -> Iterator[str]:
+        if known := history(finding, self.show):
+            yield known
+        if rare := odds(finding.p_value):
+            yield f"odds: {rare}"
+        if finding.layer != "unknown":
+            yield f"got in at: {visible(finding.layer)}, as far as a copy of stage {self.report.message.stage} shows"
+        if finding.evidence and finding.evidence[0].note:
+            yield self._said(finding.evidence[0].note)
+        for piece in finding.evidence[1 : 1 + _PLACES]:
+            note = f" ({self._said(piece.note)})" if piece.note else ""
+            yield f"also at {visible(place_of(piece))}: {self._source(piece)}{note}"
+        if len(finding.evidence) > 1 + _PLACES:
+            yield f"also at {count(len(finding.evidence) - 1 - _PLACES, 'more place')}"
+
+    # ---- what comes after
+
+    def _commands(self) -> Iterator[str]:
+        """What to type next: to understand, and to allow."""
+        explain = dict.fromkeys(f"headerguard explain {_argument(f.rule)}" for f in self.report.findings)
+        allow = dict.fromkeys(self._allow(f) for f in self.report.findings if self.show.text(f.subject) == f.subject)
+        for name, commands in (("explain:", list(explain)), ("allow:", list(allow))):
+            for command in commands[:_COMMANDS]:
+                yield f"   {name:<9} {command}"
+            if len(commands) > _COMMANDS:
+                yield f"   {'':<9} ... and {len(commands) - _COMMANDS:,} more"
+
+    def _allow(self, finding: Finding) -> str:
+        stream = stream_of(self.report)
+        of_stream = f" --stream {_argument(self.show.text(stream))}" if stream else ""
+        last = until(self.report, finding)
+        rest = f'{of_stream} --reason "..." --until {last}'
+        subject = _argument(finding.subject)
+        if finding.subject.startswith("-"):
+            return f"headerguard baseline allow{rest} -- {subject}"
+        return f"headerguard baseline allow {subject}{rest}"
+
+    def _notes(self) -> Iterator[str]:
+        """What else the report holds, a line each."""
+        report = self.report
+        for failure in report.failures:
+            yield self._paint(f"   failed:   {visible(failure.rule)}: {self._said(failure.error)}", _SGR[Severity.HIGH])
+        for found in report.allowed:
+            subject, summary = self._said(found.subject, address_limit), self._said(found.summary)
+            yield f"   allowed:  {visible(found.rule)} ({found.severity}) {subject}: {summary}"
+        if self.options.verbose:
+            for skipped in report.skipped:
+                yield f"   skipped:  {visible(skipped.rule)}: {self._said(skipped.reason)}"
+        for text in report.blind_spots:
+            yield f"   unseen:   {self._said(text)}"
+        for text in report.notes:
+            yield f"   note:     {self._said(text)}"
+
+    # ---- how it is written
+
+    def _said(self, text: str, limit: int = _TEXT_LIMIT) -> str:
+        return cut(visible(self.show.text(text)), limit)
+
+    def _source(self, piece: Evidence) -> str:
+        return cut(visible(self.show.source(piece.text)), _SOURCE_LIMIT)
+
+    def _paint(self, text: str, code: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self.options.colour else text
+
+
+def _reading(tier: Tier) -> str:
+    if tier is Tier.CANDIDATE:
+        return "  (candidate: only some readers take this for an address)"
+    return "  (recovered from broken syntax)" if tier is Tier.RECOVERED else ""
+
+
+def _argument(text: str) -> str:
+    """A word of a command, safe to paste into a shell whatever it holds."""
+    return shlex.quote(text if text.isprintable() else visible(text))

@@ -1,0 +1,127 @@
+"""What every format says in the same words: where a message stands, what was known before, how rare a finding is."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from headerguard.fields import Role
+from headerguard.finding import Evidence, Finding, History, Report
+from headerguard.message import Message
+from headerguard.render.disclosure import Disclosure, cut, visible
+
+__all__ = [
+    "address_limit",
+    "author",
+    "count",
+    "file_of",
+    "history",
+    "label",
+    "line_of",
+    "odds",
+    "place_of",
+    "stream_of",
+    "subject",
+    "until",
+]
+
+address_limit = 320
+"""Characters of an address that are shown to people: RFC 5321 section 4.5.3.1 allows no more."""
+_SUBJECT_LIMIT = 80
+_AUTHORS = 3
+_ALLOWED_DAYS = 70
+
+
+def count(number: int, noun: str) -> str:
+    """A number and its noun: "1 message", "1,904 messages"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def label(message: Message, number: int) -> str:
+    """How people find a message: "mail/0412.eml", "archive.mbox#17", or its number among those that were checked."""
+    origin = message.origin
+    if origin is None or origin.path is None:
+        return f"message[{number if origin is None or origin.index is None else origin.index}]"
+    path = visible(origin.path)
+    return path if origin.index is None else f"{path}#{origin.index}"
+
+
+def file_of(message: Message) -> str | None:
+    """The path of the file that a message stands in, or None where there is none (standard input is none)."""
+    path = message.origin.path if message.origin else None
+    return None if path in (None, "", "-") else path
+
+
+def line_of(message: Message, span: tuple[int, int] | None) -> int | None:
+    """The line, from 1, at which a place begins in the file; None where the file holds more than this message."""
+    if span is None or message.origin is None or message.origin.index is not None:
+        return None
+    return message.header.text.count("\n", 0, span[0]) + 1
+
+
+def stream_of(report: Report) -> str | None:
+    """The stream that a message was judged in: its findings know it even when the caller named it."""
+    named = (finding.stream for finding in (*report.findings, *report.allowed) if finding.stream)
+    return next(named, report.message.stream)
+
+
+def place_of(evidence: Evidence) -> str:
+    """Where a piece of evidence stands, for people."""
+    return evidence.place or evidence.field or "message"
+
+
+def author(message: Message, show: Disclosure) -> str:
+    """Who a message says it is from."""
+    found = message.sightings_of((Role.FROM,))
+    names = [cut(visible(show.address(sighting.address)), address_limit) for sighting in found[:_AUTHORS]]
+    more = f" and {len(found) - _AUTHORS} more" if len(found) > _AUTHORS else ""
+    return ", ".join(names) + more if names else "nobody"
+
+
+def subject(message: Message, show: Disclosure) -> str:
+    """The Subject, in quotes."""
+    return f"'{cut(visible(show.text(message.subject)), _SUBJECT_LIMIT)}'"
+
+
+def history(finding: Finding, show: Disclosure) -> str:
+    """What was known before, or nothing where no history was asked."""
+    known = finding.history
+    if known is None:
+        return ""
+    if not known.messages:
+        return "no earlier message of this stream is known"
+    text = f"{count(known.messages, 'message')} of this stream{_days(known)}"
+    if known.known:
+        role = place_of(finding.evidence[0]).partition("[")[0] if finding.evidence else "known"
+        text += f"; {visible(role)} so far: {', '.join(_value(value, show) for value in known.known)}"
+    return text + (f"; most like {_value(known.nearest, show)}" if known.nearest else "")
+
+
+def _days(known: History) -> str:
+    first = f" since {known.first_day}" if known.first_day else ""
+    return first + (f" (last clean one {known.last_day})" if known.last_day else "")
+
+
+def _value(value: str, show: Disclosure) -> str:
+    return cut(visible(show.text(value)), address_limit)
+
+
+def odds(p_value: float | None) -> str:
+    """A p-value as people say it, to two digits: "1 in 31,000 messages"; nothing for None."""
+    if p_value is None or not 0 <= p_value <= 1:
+        return ""
+    if p_value < 1e-9:
+        return "less than 1 in 1,000,000,000 messages"
+    one_in = float(f"{1 / p_value:.2g}")
+    return f"1 in {one_in:,.0f} messages" if one_in >= 10 else f"1 in {one_in:g} messages"
+
+
+def until(report: Report, finding: Finding) -> str:
+    """The last day of a new allowance: 70 days after the message was observed or dated. No clock is asked."""
+    envelope, known = report.message.envelope, finding.history
+    observed = envelope.observed.date() if envelope and envelope.observed else None
+    dated = report.message.date
+    day: date | None = observed or (dated.date() if dated else None) or (known.last_day if known else None)
+    try:
+        return (day + timedelta(days=_ALLOWED_DAYS)).isoformat() if day else "YYYY-MM-DD"
+    except OverflowError:
+        return "YYYY-MM-DD"

@@ -1,0 +1,309 @@
+"""What a rule is: class variables say what it looks at, dataclass fields are its options, `check` judges.
+
+A rule does no I/O and keeps no state. It cites evidence through a sighting, a recipient, a field or a defect, never by
+numbers of its own, so a span cannot be invented.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, get_type_hints
+
+from headerguard.address import BUNDLED, Address, SuffixList, Tier, parse, to_a_label
+from headerguard.baseline import Baseline, Profile
+from headerguard.errors import ConfigError
+from headerguard.fields import Role
+from headerguard.finding import Evidence, Finding, History, Severity
+from headerguard.header import Defect, DefectName, Field
+from headerguard.message import Envelope, Message, Recipient, Sighting
+from headerguard.stream import Level
+
+__all__ = ["Bound", "Declared", "Example", "Known", "Rule", "bind", "load_rules", "near_miss"]
+
+
+@dataclass(frozen=True)
+class Example:
+    """A message that a rule flags and its twin that it does not, at most two lines apart, and the scene they need."""
+
+    flagged: str
+    """Header lines, LF line ends (written with CRLF before they are read)."""
+    clean: str
+    """The same lines but one or two."""
+    cites: str
+    """The exact text that the primary evidence must point at."""
+    envelope: Envelope | None = None
+    """The envelope of both."""
+    history: tuple[str, ...] = ()
+    """Messages that the baseline learned before."""
+    declared: Mapping[str, Any] = field(default_factory=dict)
+    """Arguments of `Guard.check` for both: recipients, blind, missing, stage, stream."""
+    config: Mapping[str, Any] = field(default_factory=dict)
+    """Keys of the configuration for both, as in headerguard.toml."""
+
+
+class Bound:
+    """An upper bound on who may stand somewhere: whole addresses, and registrable domains (entries without an @)."""
+
+    __slots__ = ("addresses", "domains", "entries", "suffixes")
+
+    def __init__(self, entries: Iterable[str], suffixes: SuffixList = BUNDLED) -> None:
+        """Read the entries; an address may be bare, in brackets or a whole mailbox. Raises ValueError for neither."""
+        self.entries = (entries,) if isinstance(entries, str) else tuple(entries)
+        self.suffixes = suffixes
+        self.addresses: set[str] = set()
+        self.domains: set[str] = set()
+        for entry in self.entries:
+            if "@" not in entry:
+                self.domains.add(to_a_label(entry.strip()))
+            elif (address := parse(entry)) is None:
+                raise ValueError(f"{entry!r} is neither an address nor a domain")
+            else:
+                self.addresses.add(address.key)
+
+    def allows(self, address: Address) -> bool:
+        """Whether the bound names the address or its registrable domain."""
+        return address.key in self.addresses or self.allows_domain(address.domain)
+
+    def allows_domain(self, domain: str) -> bool:
+        """Whether the bound names the registrable domain of a host as a whole."""
+        return bool(self.domains) and (domain in self.domains or self.suffixes.registrable_domain(domain) in self.domains)
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What the application asked for and what the operator declared."""
+
+    recipients: Bound | None = None
+    """Bound on To, Cc, envelope and control; None: not given."""
+    blind: Bound | None = None
+    """Bound on Bcc; None: the same as `recipients`; an empty bound: nobody."""
+    missing: bool = False
+    """Whether a declared address that is absent is a finding too."""
+    expected: Mapping[Role, Bound] = field(default_factory=dict)
+    """What the configuration expects of this stream, per role."""
+
+    @property
+    def given(self) -> bool:
+        """Whether the caller gave an intent at all."""
+        return self.recipients is not None or self.blind is not None
+
+    def bound(self, role: Role) -> tuple[Bound, ...] | None:
+        """The bounds that together limit a role, or None when nothing does."""
+        asked: tuple[Bound | None, ...] = ()
+        if self.given:
+            if role in (Role.BCC, Role.RESENT_BCC):
+                asked = (self.blind if self.blind is not None else self.recipients,)
+            elif role in (Role.TO, Role.CC, Role.RESENT_TO, Role.RESENT_CC):
+                asked = (self.recipients,)
+            else:
+                asked = (self.recipients, self.blind) if self.recipients is not None else ()
+        bounds = tuple(b for b in (*asked, self.expected.get(role)) if b is not None)
+        return bounds or None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """All that a rule may know besides the message."""
+
+    profile: Profile | None
+    """What this stream has done, at the finest level that holds enough messages; None: too little is known."""
+    level: Level | None
+    """That level."""
+    declared: Declared
+    """What was declared."""
+    own_domains: frozenset[str]
+    """Registrable domains of the operator."""
+    baseline: Baseline
+    """Everything learned."""
+    borrowed: bool = False
+    """The level is the author of a named stream that holds too little itself: what other streams of the author never
+    did proves nothing about this one."""
+    suffixes: SuffixList = BUNDLED
+    """The Public Suffix List in use."""
+
+    def closed(self, role: Role) -> bool:
+        """Whether a role is closed in this stream, so that a new value in it means something."""
+        return self.profile is not None and self.profile.closed(role, unused=not self.borrowed)
+
+    def knows(self, roles: Iterable[Role], domain: str) -> bool:
+        """Whether this stream has shown a registrable domain in one of the roles."""
+        return self.profile is not None and any(self.profile.knows(role, domain) for role in roles)
+
+    def seen_anywhere(self, domain: str) -> bool:
+        """Whether any stream has shown a registrable domain in a role that is not open to the public."""
+        return self.baseline.has_seen(domain)
+
+    def registrable(self, address: Address) -> str:
+        """The registrable domain by the configured list."""
+        return self.suffixes.registrable_domain(address.domain)
+
+    def history(self, role: Role | None = None) -> History | None:
+        """What was known before, for a finding."""
+        return self.profile.history(role) if self.profile else None
+
+
+Where = Recipient | Sighting | Field | Defect
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Parent of all rules. Subclasses are frozen dataclasses; their fields are options that configuration may set."""
+
+    id: ClassVar[str]
+    """Kebab-case name that reads after "allow"; third parties write vendor.name."""
+    severity: ClassVar[Severity]
+    """What it would cost if a finding were true; configuration may change it."""
+    examples: ClassVar[tuple[Example, ...]] = ()
+    """At least one pair; tested, shown by `explain` and in the documentation."""
+    roles: ClassVar[frozenset[Role] | set[Role]] = frozenset()
+    """Roles that it looks at: it is called when a field or the envelope may hold one of them."""
+    fields: ClassVar[frozenset[str] | set[str]] = frozenset()
+    """Fields that it looks at, by lower-case wire name."""
+    defects: ClassVar[frozenset[DefectName] | set[DefectName]] = frozenset()
+    """Header defects that it looks at."""
+    needs: ClassVar[frozenset[str] | set[str]] = frozenset()
+    """What it cannot do without, of: envelope, baseline, header, events, declared."""
+
+    def check(self, message: Message, known: Known) -> Iterator[Finding]:
+        """Judge one message."""
+        raise NotImplementedError
+
+    def finding(
+        self,
+        where: Where,
+        summary: str,
+        *,
+        subject: str | None = None,
+        also: Iterable[Where] = (),
+        severity: Severity | None = None,
+        layer: str = "unknown",
+        history: History | None = None,
+    ) -> Finding:
+        """A finding whose primary evidence is `where`; one that rests on a mere candidate weighs one severity less."""
+        weight = severity or self.severity
+        if _tier(where) is Tier.CANDIDATE:
+            weight = Severity(max(weight - 1, Severity.LOW))
+            summary += " (only some readers see it)"
+        evidence = tuple(item for place in (where, *also) for item in _evidence(place))
+        return Finding(
+            self.id, subject or _subject(where), weight, summary, evidence, layer=layer, history=history
+        )
+
+
+def _tier(where: Where) -> Tier | None:
+    return where.tier if isinstance(where, Recipient | Sighting) else None
+
+
+def _subject(where: Where) -> str:
+    if isinstance(where, Recipient | Sighting):
+        return str(where.address)
+    return where.name.lower() if isinstance(where, Field) else where.field or str(where.name)
+
+
+def _evidence(where: Where) -> Iterator[Evidence]:
+    """Evidence without its text: the guard reads that from the message."""
+    if isinstance(where, Recipient):
+        for sighting in where.sightings:
+            yield from _evidence(sighting)
+    elif isinstance(where, Sighting):
+        note = "" if where.tier is Tier.PLAIN else f"{where.tier} reading"
+        yield Evidence(str(where.role), where.field, where.occurrence, str(where.address), where.span, note)
+    elif isinstance(where, Field):
+        span = (where.start, where.end) if where.start is not None and where.end is not None else None
+        text = where.octets.decode("utf-8", "replace").rstrip("\r\n")
+        yield Evidence(where.name.lower(), where.name.lower(), 0, text, _without_line_end(where, span))
+    else:
+        yield Evidence(where.field or "header", where.field, 0, where.note, where.span, str(where.name))
+
+
+def _without_line_end(where: Field, span: tuple[int, int] | None) -> tuple[int, int] | None:
+    return (span[0], span[1] - len(where.octets) + len(where.octets.rstrip(b"\r\n"))) if span else None
+
+
+# ---- loading and options ---------------------------------------------------------------------------------------------
+
+
+def near_miss(name: str, known: Iterable[str]) -> str:
+    """ "; did you mean X?" for a name that is close to a known one, else ""."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def load_rules(wanted: Iterable[str], builtin: Iterable[type[Rule]], group: str = "headerguard.rules") -> dict[str, type[Rule]]:
+    """The built-in rules and, by entry point, those third-party rules that are named in `wanted`.
+
+    Raises ConfigError when a wanted rule is not installed, cannot be loaded, or claims an id that is taken.
+    """
+    rules = {rule.id: rule for rule in builtin}
+    missing = [name for name in wanted if name not in rules]
+    if not missing:
+        return rules
+    from importlib.metadata import entry_points
+
+    problems = []
+    installed = list(entry_points(group=group))
+    for name in missing:
+        claims = [point for point in installed if point.name == name]
+        if not claims:
+            near = near_miss(name, [*rules, *(point.name for point in installed)])
+            problems.append(f"no rule is called {name!r}{near}")
+        elif len(claims) > 1:
+            problems.append(f"rule {name!r} is claimed by {' and '.join(sorted(p.value for p in claims))}")
+        else:
+            try:
+                rules[name] = _checked(claims[0].load(), name)
+            except Exception as error:  # a plugin may fail in any way while it is imported
+                problems.append(f"rule {name!r} cannot be loaded: {type(error).__name__}: {error}")
+    if problems:
+        raise ConfigError(problems)
+    return rules
+
+
+def _checked(found: object, name: str) -> type[Rule]:
+    if not (isinstance(found, type) and issubclass(found, Rule)):
+        raise TypeError("it is not a subclass of headerguard.Rule")
+    if found.id != name:
+        raise ValueError(f"its id is {found.id!r}")
+    if "." not in name:
+        raise ValueError("the id of a third-party rule is vendor.name")
+    return found
+
+
+_OF_TYPE = {int: "a whole number", float: "a number", bool: "true or false", str: "a string"}
+
+
+def bind(rule: type[Rule], options: Mapping[str, Any]) -> Rule:
+    """Make a rule with options as TOML gives them. Raises ConfigError with every unknown key and wrong type."""
+    hints = get_type_hints(rule)
+    known = [f.name for f in dataclasses.fields(rule)]
+    values: dict[str, Any] = {}
+    problems = []
+    for key, value in options.items():
+        name = key.replace("-", "_")
+        if name not in known:
+            problems.append(f"{key!r} is no option of {rule.id}{near_miss(name, known)}")
+            continue
+        try:
+            values[name] = _coerced(value, hints[name])
+        except TypeError as error:
+            problems.append(f"option {key!r} of {rule.id} takes {error}")
+    if problems:
+        raise ConfigError(problems)
+    return rule(**values)
+
+
+def _coerced(value: Any, hint: Any) -> Any:
+    """A TOML value as the type of a dataclass field: a scalar, or a tuple or frozenset of strings."""
+    origin = getattr(hint, "__origin__", None)
+    if origin in (tuple, frozenset):
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise TypeError("a list of strings")
+        return origin(value)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if hint in _OF_TYPE and (not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool)):
+        raise TypeError(_OF_TYPE[hint])
+    return value

@@ -1,0 +1,52 @@
+"""A destination field that readers can take in different ways."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from headerguard.address import Tier
+from headerguard.fields import RECIPIENT, Role
+from headerguard.finding import Finding, Severity
+from headerguard.message import Message
+from headerguard.rule import Example, Known, Rule
+
+
+@dataclass(frozen=True)
+class AmbiguousDestination(Rule):
+    """A destination field that cannot be read in one way only.
+
+    Flags: an address in a destination field that stands in broken syntax (unbalanced quotes, brackets or comments, a
+    missing comma, an address beside another, an address inside an encoded-word), so that servers and libraries differ
+    on who is meant; and a member that holds an @ and no address.
+
+    Why: what the checker reads is not what the server does. Where they can differ, somebody can hide.
+
+    When it is wrong: careless software writes such fields; real mail holds them.
+
+    What to do: build destination fields with a mail library instead of joining strings.
+
+    References: RFC 5322 section 3.4; RFC 7103 section 7.1.
+    """
+
+    id = "ambiguous-destination"
+    severity = Severity.LOW
+    roles = RECIPIENT
+    examples = (
+        Example(
+            flagged="From: shop@shop.example\nTo: jane@client.example <copy@arxxwalls.com>\n",
+            clean="From: shop@shop.example\nTo: jane@client.example, <copy@arxxwalls.com>\n",
+            cites="jane@client.example",
+        ),
+    )
+
+    def check(self, message: Message, known: Known) -> Iterator[Finding]:
+        """Read only the destination fields that are not wholly ordinary."""
+        for part in message.parts:
+            if not part.entry.destination or message.is_ordinary(part):
+                continue
+            unsure = [s for s in message.read(part) if s.tier is not Tier.PLAIN and s.role is not Role.MENTIONED]
+            if unsure:
+                names = ", ".join(str(s.address) for s in unsure[:3])
+                yield self.finding(
+                    unsure[0], f"readers differ on {names} in {part.line.name}", subject=str(unsure[0].address),
+                    also=unsure[1:5], severity=self.severity,
+                )

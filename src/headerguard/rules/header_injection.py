@@ -1,0 +1,60 @@
+"""Text in a field that wants to be a field of its own."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from headerguard.fields import DESTINATION
+from headerguard.finding import Finding, Severity
+from headerguard.header import decode_words
+from headerguard.message import Message
+from headerguard.rule import Example, Known, Rule
+
+_NAMES = "|".join(sorted(DESTINATION | {"from", "sender", "reply-to"}, key=len, reverse=True))
+_INJECTED = re.compile(rf"(?:\r\n|[\r\n])[ \t]*(?:{_NAMES})[ \t]*:[^\r\n]*@", re.IGNORECASE)
+_FREE_TEXT = frozenset(("subject", "comments", "keywords", "from", "to", "cc", "reply-to", "sender"))
+
+
+@dataclass(frozen=True)
+class HeaderInjection(Rule):
+    """A value that carries a line end and a destination field.
+
+    Flags: a Subject, a display name or another free text that holds, plainly folded, behind a bare CR, or inside an
+    encoded-word, a line end followed by a field such as "Bcc: somebody@example.com".
+
+    Why: this is what a form field or a customer's name looks like when somebody tries to write recipients into the
+    header of a message. One server or library that unfolds or decodes too early is enough.
+
+    When it is wrong: a subject that quotes a header on purpose; the quoted line end does not survive in honest mail.
+
+    What to do: reject line ends in every value that comes from outside, where the message is built.
+
+    References: CWE-93; RFC 5322 section 2.2; RFC 2047 section 5.
+    """
+
+    id = "header-injection"
+    severity = Severity.HIGH
+    fields = _FREE_TEXT
+    examples = (
+        Example(
+            flagged="To: jane@client.example\nSubject: =?utf-8?q?Hello=0D=0ABcc=3A_copy=40arxxwalls.com?=\n",
+            clean="To: jane@client.example\nSubject: =?utf-8?q?Hello_Bcc=3A_copy=40arxxwalls.com?=\n",
+            cites="Subject: =?utf-8?q?Hello=0D=0ABcc=3A_copy=40arxxwalls.com?=",
+        ),
+    )
+
+    def check(self, message: Message, known: Known) -> Iterator[Finding]:
+        """Search the raw value, then the decoded one; most values hold neither a line end nor an encoded-word."""
+        text = message.header.text
+        for line in message.header.lines:
+            if line.name not in _FREE_TEXT or (text.find("=?", line.value, line.end) < 0 and not self._lines(text, line.value, line.end)):
+                continue
+            raw = text[line.value : line.end].rstrip("\r\n")
+            if _INJECTED.search(raw) or _INJECTED.search(decode_words(raw)):
+                field = message.header.field(line)
+                yield self.finding(field, f"{field.name} carries a line end and a destination field")
+
+    @staticmethod
+    def _lines(text: str, start: int, end: int) -> bool:
+        return text.count("\n", start, end) > 1 or text.count("\r", start, end) > 1
+

@@ -1,0 +1,81 @@
+"""Somebody receives the message whom neither the application nor the operator named."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from headerguard.fields import HIDDEN, RECIPIENT, VISIBLE, Role
+from headerguard.finding import Finding, Severity
+from headerguard.header import Defect, DefectName
+from headerguard.message import Message, Recipient
+from headerguard.rule import Example, Known, Rule
+
+
+@dataclass(frozen=True)
+class UnexpectedRecipient(Rule):
+    """A recipient that nobody declared.
+
+    Flags: an address in To, Cc, Bcc, the envelope or an ESP control field that is neither in `recipients=` or `blind=`
+    nor expected of the stream by the configuration; and, with `missing=True`, a declared address that is absent.
+
+    Why: a template test asserts that the right person is in the list and never that nobody else is. The application
+    knows whom it asked for, so anything more is wrong on the first message, without any history.
+
+    When it is wrong: the declaration is out of date, or a relay expands a list or an alias before the copy is made.
+
+    What to do: find the code, template, setting or relay rule that added the address. If it belongs there, declare it:
+    as an argument of the check, or under [streams.NAME.expected].
+
+    References: RFC 5321 section 3.3 (RCPT); RFC 5322 section 3.6.3 (destination fields).
+    """
+
+    id = "unexpected-recipient"
+    severity = Severity.HIGH
+    roles = RECIPIENT
+    examples = (
+        Example(
+            flagged="From: shop@shop.example\nTo: jane@client.example\nBcc: copy@arxxwalls.com\n",
+            clean="From: shop@shop.example\nTo: jane@client.example\nBcc: audit@shop.example\n",
+            cites="copy@arxxwalls.com",
+            declared={"recipients": ["jane@client.example"], "blind": ["audit@shop.example"]},
+        ),
+    )
+
+    def check(self, message: Message, known: Known) -> Iterator[Finding]:
+        """Compare every recipient with what was declared for its roles."""
+        declared = known.declared
+        if not declared.given and not declared.expected:
+            return
+        for recipient in message.recipients:
+            if role := self._undeclared_role(recipient, known):
+                what = "a hidden copy to" if recipient.hidden else f"{role} names"
+                yield self.finding(
+                    recipient, f"{what} {recipient.address}, whom nobody declared", layer=layer(recipient)
+                )
+        if declared.missing and declared.given:
+            yield from self._missing(message, known)
+
+    @staticmethod
+    def _undeclared_role(recipient: Recipient, known: Known) -> Role | None:
+        """The first role in which nothing declared covers the recipient; the envelope counts only where it stands alone."""
+        named = recipient.roles - {Role.ENVELOPE}
+        for sighting in recipient.sightings:
+            if sighting.role in named or not named:
+                bounds = known.declared.bound(sighting.role)
+                if bounds is not None and not any(bound.allows(recipient.address) for bound in bounds):
+                    return sighting.role
+        return None
+
+    def _missing(self, message: Message, known: Known) -> Iterator[Finding]:
+        present = {recipient.address.key for recipient in message.recipients}
+        for bound in (known.declared.recipients, known.declared.blind):
+            for entry in sorted(bound.addresses - present) if bound else ():
+                where = Defect(DefectName.NO_ADDRESS, None, "to", f"{entry} is absent")
+                yield self.finding(where, f"{entry} was declared and receives nothing", subject=entry)
+
+
+def layer(recipient: Recipient) -> str:
+    """Where a recipient must have got in, as far as its places show."""
+    roles = recipient.roles
+    if roles & (VISIBLE | {Role.BCC, Role.CONTROL}):
+        return "application"
+    return "relay" if roles & HIDDEN else "unknown"

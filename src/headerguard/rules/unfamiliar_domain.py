@@ -1,0 +1,246 @@
+"""A registrable domain that a stream has never shown in a role where it hardly ever shows a new one."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from headerguard.fields import HIDDEN, Role
+from headerguard.finding import Finding, Severity
+from headerguard.message import Message, Sighting
+from headerguard.rule import Example, Known, Rule
+from headerguard.rules.unexpected_recipient import layer
+
+_CLEAN = "From: shop@shop.example\nTo: jane@client.example\nX-MC-Template: receipt\n"
+_HISTORY = tuple(
+    f"From: shop@shop.example\nTo: c{i}@client-{i}.example\nBcc: audit@shop.example\nX-MC-Template: receipt\n"
+    for i in range(20)
+)
+
+
+@dataclass(frozen=True)
+class _UnfamiliarDomain(Rule):
+    """What the rules of this file share: one role or several, closed in the stream, and a domain it never showed."""
+
+    needs = frozenset(("baseline",))
+
+    def check(self, message: Message, known: Known) -> Iterator[Finding]:
+        """Look only at the roles that are closed in this stream, so open ones are not even parsed."""
+        if closed := {role for role in self.roles if known.closed(role)}:
+            for sighting in self.candidates(message, closed):
+                if self.is_unfamiliar(sighting, known):
+                    yield self.judged(message, sighting, known)
+
+    def candidates(self, message: Message, closed: set[Role]) -> list[Sighting]:
+        """The sightings to judge."""
+        return message.sightings_of(closed)
+
+    def is_unfamiliar(self, sighting: Sighting, known: Known) -> bool:
+        """Neither shown by the stream in this role, nor the operator's own, nor expected."""
+        domain = known.registrable(sighting.address)
+        if domain in known.own_domains or known.knows((sighting.role,), domain):
+            return False
+        bounds = known.declared.bound(sighting.role) or ()
+        return not any(bound.allows(sighting.address) for bound in bounds)
+
+    def judged(self, message: Message, sighting: Sighting, known: Known) -> Finding:
+        """The finding; its subject is the registrable domain, so one incident covers every address there."""
+        domain = known.registrable(sighting.address)
+        return self.finding(
+            sighting,
+            f"{sighting.field} names {domain}, which {known.level} has never shown there",
+            subject=domain,
+            history=known.history(sighting.role),
+        )
+
+
+@dataclass(frozen=True)
+class UnfamiliarBlindRecipient(_UnfamiliarDomain):
+    """A hidden copy to a domain that this stream has never copied.
+
+    Flags: a recipient that no visible field names (Bcc, an ESP control field, the envelope alone), at a registrable
+    domain that the stream never showed in any hidden role, where that hidden role is closed: never used in at least 20
+    messages, or used in at least 20 with at most two domains.
+
+    Why: a silent copy is what an intruder adds and what nobody looks for. A routine mail that never had one, or always
+    the same archive, has no reason for another.
+
+    When it is wrong: a new archive or monitoring service, or a first alias that a relay expands. Where the copy shows
+    an X-Original-To it is a remark (LOW).
+
+    What to do: find who added the copy before it goes out again. If it belongs there, allow the domain for this stream.
+
+    References: the DigitalOcean report of 15 August 2022; RFC 5322 section 3.6.3; RFC 5321 section 7.2.
+    """
+
+    id = "unfamiliar-blind-recipient"
+    severity = Severity.HIGH
+    roles = frozenset((Role.BCC, Role.RESENT_BCC, Role.ENVELOPE, Role.CONTROL))
+    examples = (
+        Example(
+            flagged=_CLEAN + "Bcc: copy@arxxwalls.com\n",
+            clean=_CLEAN + "Bcc: audit@shop.example\n",
+            cites="copy@arxxwalls.com",
+            history=_HISTORY,
+        ),
+    )
+
+    def candidates(self, message: Message, closed: set[Role]) -> list[Sighting]:
+        """The surest place of each hidden recipient, if it is in a closed role."""
+        found = []
+        for recipient in message.recipients:
+            if recipient.hidden:
+                hiding = [s for s in recipient.sightings if s.role in HIDDEN]
+                hiding.sort(key=lambda s: s.role is Role.ENVELOPE)
+                if hiding[0].role in closed:
+                    found.append(hiding[0])
+        return found
+
+    def is_unfamiliar(self, sighting: Sighting, known: Known) -> bool:
+        """A domain that the stream copied in another hidden role is familiar: a relay turns one into the other."""
+        familiar = known.knows(self.roles, known.registrable(sighting.address))
+        return not familiar and super().is_unfamiliar(sighting, known)
+
+    def judged(self, message: Message, sighting: Sighting, known: Known) -> Finding:
+        """Say how it is hidden, and show every place of the recipient."""
+        recipient = next(r for r in message.recipients if r.address.key == sighting.address.key)
+        domain = known.registrable(sighting.address)
+        others = [s for s in recipient.sightings if s is not sighting]
+        expanded = sighting.role is Role.ENVELOPE and "x-original-to" in message.names
+        return self.finding(
+            sighting,
+            f"a hidden copy to {domain}, {_HOW.get(sighting.role, 'in the envelope alone')}",
+            subject=domain,
+            also=others,
+            severity=Severity.LOW if expanded else None,
+            layer=layer(recipient),
+            history=known.history(sighting.role),
+        )
+
+
+_HOW = {
+    Role.BCC: "asked for in the header",
+    Role.RESENT_BCC: "asked for in the header",
+    Role.CONTROL: "asked of the ESP by a control field",
+}
+
+
+@dataclass(frozen=True)
+class UnfamiliarRecipient(_UnfamiliarDomain):
+    """A visible recipient at a domain that this stream has never written to in that role.
+
+    Flags: an address in To or Cc at a registrable domain that the stream never showed there, where that role is closed:
+    never used in at least 20 messages, or used in at least 20 with at most two domains.
+
+    Why: a report that goes to the same team every day has no reason to go to anybody else. Where a role is open, as To
+    is in mail to customers, a new domain is the rule and says nothing.
+
+    When it is wrong: the team changed, or a stream of one customer got its second.
+
+    What to do: find out who added the recipient. If it belongs there, allow the domain for this stream.
+
+    References: RFC 5322 section 3.6.3.
+    """
+
+    id = "unfamiliar-recipient"
+    severity = Severity.MEDIUM
+    roles = frozenset((Role.TO, Role.CC, Role.RESENT_TO, Role.RESENT_CC))
+    examples = (
+        Example(
+            flagged=_CLEAN + "Cc: copy@arxxwalls.com\n",
+            clean=_CLEAN + "Cc: team@shop.example\n",
+            cites="copy@arxxwalls.com",
+            history=tuple(text + "Cc: team@shop.example\n" for text in _HISTORY),
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class UnfamiliarAuthor(_UnfamiliarDomain):
+    """A From or Sender at a domain that this stream has never written from.
+
+    Flags: an author or sender address at a registrable domain that the stream never showed in that role, where the role
+    is closed: at least 20 messages with at most two domains.
+
+    Why: a stream knows who writes it. Another author is another system, or another owner of the account.
+
+    When it is wrong: the brand changed its domain, or a platform gave the stream a new tenant.
+
+    What to do: find out who sends. If the domain is yours, add it to own-domains.
+
+    References: RFC 5322 section 3.6.2.
+    """
+
+    id = "unfamiliar-author"
+    severity = Severity.HIGH
+    roles = frozenset((Role.FROM, Role.SENDER))
+    examples = (
+        Example(
+            flagged=_CLEAN.replace("shop@shop.example", "shop@arxxwalls.com"),
+            clean=_CLEAN,
+            cites="shop@arxxwalls.com",
+            history=_HISTORY,
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class UnfamiliarReplyPath(_UnfamiliarDomain):
+    """Replies or receipts go to a domain that this stream has never named for them.
+
+    Flags: an address in Reply-To, Mail-Followup-To, Disposition-Notification-To or Return-Receipt-To at a registrable
+    domain that the stream never showed there and that is not the author's, where the role is closed: never used in at
+    least 20 messages, or used in at least 20 with at most two domains.
+
+    Why: a changed Reply-To takes every answer away from the sender, and no recipient list shows it.
+
+    When it is wrong: support moved to another provider.
+
+    What to do: find what set the field. If it belongs there, allow the domain for this stream.
+
+    References: RFC 5322 section 3.6.2; RFC 8098 section 2.1.
+    """
+
+    id = "unfamiliar-reply-path"
+    severity = Severity.HIGH
+    roles = frozenset((Role.REPLY, Role.RECEIPT))
+    examples = (
+        Example(
+            flagged=_CLEAN + "Reply-To: help@arxxwalls.com\n",
+            clean=_CLEAN + "Reply-To: help@shop.example\n",
+            cites="help@arxxwalls.com",
+            history=_HISTORY,
+        ),
+    )
+
+    def candidates(self, message: Message, closed: set[Role]) -> list[Sighting]:
+        """Those that do not share the author's domain."""
+        own = {s.address.registrable_domain for s in message.sightings_of({Role.FROM})}
+        return [s for s in message.sightings_of(closed) if s.address.registrable_domain not in own]
+
+
+@dataclass(frozen=True)
+class UnfamiliarBouncePath(_UnfamiliarDomain):
+    """Bounces go to a domain that this stream has never used for them.
+
+    Flags: a Return-Path, Errors-To or MAIL FROM at a registrable domain that the stream never showed there, where the
+    role is closed: at least 20 messages with at most two domains.
+
+    Why: the bounce domain belongs to whoever really sends. Another one means another relay, ESP or account.
+
+    When it is wrong: on the day the ESP or its bounce domain changes; then it is one incident for the whole account.
+
+    What to do: if you changed the provider, allow the domain. If nobody did, look for a second sender.
+
+    References: RFC 5321 section 4.4.
+    """
+
+    id = "unfamiliar-bounce-path"
+    severity = Severity.MEDIUM
+    roles = frozenset((Role.BOUNCE,))
+    examples = (
+        Example(
+            flagged="Return-Path: <b@arxxwalls.com>\n" + _CLEAN,
+            clean="Return-Path: <b@esp.example>\n" + _CLEAN,
+            cites="b@arxxwalls.com",
+            history=tuple("Return-Path: <b@esp.example>\n" + text for text in _HISTORY),
+        ),
+    )
