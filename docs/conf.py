@@ -11,7 +11,10 @@ author = "The headerguard authors"
 project_copyright = author
 release = version = installed("headerguard")
 
-extensions = ["myst_parser", "catalogue"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "catalogue"]
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+autodoc_typehints = "none"
 myst_enable_extensions = ["deflist", "fieldlist"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build", "_ext"]

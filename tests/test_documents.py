@@ -240,7 +240,7 @@ def test_toml(block: Block) -> None:
         assert missing.name == "headerguard.config"  # noqa: PT017  # not there yet, and nothing else is missing
         return
     if hasattr(config, "parse"):
-        config.parse(block.text)
+        config.parse(parsed, block.place)
 
 
 # ---- the change log ----------------------------------------------------------------------------------------
@@ -252,6 +252,7 @@ def test_the_change_log_starts_with_this_version() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert top is not None
     assert top[1] == project["version"] == importlib.metadata.version("headerguard")
+    assert top[1] == importlib.import_module("headerguard").__version__
 
 
 # ---- the tests above can fail ------------------------------------------------------------------------------

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -32,8 +31,7 @@ class Tier(StrEnum):
     CANDIDATE = "candidate"
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(NamedTuple):
     """An addr-spec (RFC 5321 section 4.1.2, RFC 5322 section 3.4.1); `str()` writes it out."""
 
     local_part: str
@@ -240,22 +238,26 @@ def is_plain(text: str, start: int, end: int) -> bool:
     return _match_plain_list(text, start, end) is not None
 
 
+_new = tuple.__new__  # half the cost of the generated constructors, which counts here
+
+
 def lex(text: str, start: int = 0, end: int | None = None) -> Reading:
     """Find every address of an address list. `text` holds one character per octet; positions refer to it."""
     end = len(text) if end is None else end
     mailboxes: list[Mailbox] = []
     position = start
     while position < end and (match := _match_member(text, position, end)):
-        group = 1 if match[1] is not None else 4
-        local, domain = match.group(group, group + 1)
-        name = match[3].strip(" \t\r\n") if group == 4 else ""
-        if local.isascii():
-            address = Address(local, domain.lower())
+        if match.lastindex == 2:
+            (local, domain), name = match.group(1, 2), None
+            first, last = match.start(1), match.end(2)
         else:
-            address = Address(decode_octets(local), domain.lower())
-        mailboxes.append(Mailbox(address, Tier.PLAIN, match.start(group), match.end(group + 1), _display_name(name) if name else None))
-        if name and ("@" in name or "=?" in name):
-            mailboxes += _mentions(name, match.start(3), match.end(3), address)
+            raw, local, domain = match.group(3, 4, 5)
+            name = _display_name(raw.strip(" \t\r\n")) if raw else None
+            first, last = match.start(4), match.end(5)
+        address = _new(Address, (local if local.isascii() else decode_octets(local), domain.lower()))
+        mailboxes.append(_new(Mailbox, (address, Tier.PLAIN, first, last, name, False)))
+        if name and "@" in name:
+            mailboxes += _mentions(raw, match.start(3), match.end(3), address)
         position = match.end()
     if position >= end:
         return Reading(mailboxes, [])
@@ -280,6 +282,8 @@ def parse(text: str) -> Address | None:
 
 def _display_name(raw: str) -> str:
     """A display name as people read it."""
+    if not raw:
+        return ""
     if raw[0] == '"' and raw[-1] == '"' and raw.count('"') == 2 and "\\" not in raw:
         raw = raw[1:-1]
     elif '"' in raw:
@@ -486,9 +490,7 @@ class _Lexer:
     def _other_words(self, first: int, last: int, specs: list[_Spec]) -> bool:
         """Whether a member without brackets holds words beside its address."""
         start, end = (specs[0].start, specs[0].end) if specs else (0, 0)
-        return any(
-            kind not in _SKIPPED and (at < start or at >= end) for kind, at, _ in self.tokens[first:last]
-        )
+        return any(kind not in _SKIPPED and (at < start or at >= end) for kind, at, _ in self.tokens[first:last])
 
     def _wordy_member(self, first: int, last: int) -> None:
         """A member without an addr-spec: nothing, a bare word, or a mailbox that somebody put into an encoded-word."""
@@ -633,7 +635,11 @@ class _Lexer:
         parts = []
         for kind, start, end in words:
             if kind == "quoted":
-                parts.append(re.sub(r"\\(.)", r"\1", re.sub(r"\r?\n(?=[ \t])", "", self.text[start + 1 : end - 1]), flags=re.DOTALL))
+                parts.append(
+                    re.sub(
+                        r"\\(.)", r"\1", re.sub(r"\r?\n(?=[ \t])", "", self.text[start + 1 : end - 1]), flags=re.DOTALL
+                    )
+                )
             elif kind == "escape":
                 parts.append(self.text[start + 1 : end])
             elif kind != "control":

@@ -168,13 +168,10 @@ class Baseline:
 
     # ---- judging
 
-    def profile(self, levels: Iterable[Level]) -> tuple[Profile | None, Level | None]:
-        """The profile of the finest level that holds enough messages, and that level."""
-        for level in levels:
-            profile = self.streams.get(level.key)
-            if profile is not None and profile.seen.count >= ENOUGH:
-                return profile, level
-        return None, None
+    def profile(self, level: Level) -> Profile | None:
+        """The profile of a level, if it holds enough messages to judge by."""
+        profile = self.streams.get(level.key)
+        return profile if profile is not None and profile.seen.count >= ENOUGH else None
 
     def has_seen(self, domain: str) -> bool:
         """Whether any stream has shown a registrable domain in a closed role."""
@@ -327,7 +324,9 @@ class Baseline:
         schema = top.get("schema")
         if schema != SCHEMA:
             known = isinstance(schema, int) and schema > SCHEMA
-            raise _Malformed(f"schema {schema!r} {'is newer than this program reads' if known else 'is unknown'} ({SCHEMA})")
+            raise _Malformed(
+                f"schema {schema!r} {'is newer than this program reads' if known else 'is unknown'} ({SCHEMA})"
+            )
         baseline = cls()
         for key, record in _mapping(top.get("streams"), "streams").items():
             baseline.streams[key] = _profile(record, f"streams[{key!r}]")
@@ -355,7 +354,9 @@ def _role_changes(key: str, now: Profile, before: Profile) -> Iterator[str]:
             if earlier.values is not None:
                 yield f"{key}: {role} is open now"
             continue
-        for value in sorted(history.values.keys() - (earlier.values or {}).keys() if earlier.values is not None else ()):
+        for value in sorted(
+            history.values.keys() - (earlier.values or {}).keys() if earlier.values is not None else ()
+        ):
             since = _day(history.values[value].first)
             when = f" since {since}" if since else ""
             yield f"{key}: {role} has {value}, {_messages(history.values[value].count)}{when}"

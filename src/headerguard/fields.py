@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from types import MappingProxyType
 
 from headerguard.address import Reading, Tier, lex
 
@@ -126,8 +125,8 @@ def _standard() -> tuple[Entry, ...]:
     )
 
 
-CATALOGUE: Mapping[str, Entry] = MappingProxyType({entry.name: entry for entry in _standard()})
-"""Every field that is looked into, by wire name in lower case."""
+CATALOGUE: Mapping[str, Entry] = {entry.name: entry for entry in _standard()}
+"""Every field that is looked into, by wire name in lower case. Not to be changed (a proxy would cost on every look-up)."""
 
 DESTINATION = frozenset(name for name, entry in CATALOGUE.items() if entry.destination)
 """Names of the destination fields."""

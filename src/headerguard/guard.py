@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from headerguard.address import BUNDLED, SuffixList
 from headerguard.baseline import ENOUGH, Baseline
 from headerguard.config import Config, default, load, parse
-from headerguard.fields import CATALOGUE, Role
+from headerguard.fields import VISIBLE, Role
 from headerguard.finding import Evidence, Failure, Finding, Report, Severity, Skipped
 from headerguard.message import Envelope, Message, Stage
 from headerguard.rule import Bound, Declared, Example, Known, Rule
-from headerguard.stream import Level, levels
+from headerguard.stream import Level
 
 if TYPE_CHECKING:
     from email.message import Message as EmailMessage
@@ -89,51 +89,76 @@ class Guard:
         TypeError for what is no message and ValueError for an unreadable declaration; never for bad mail.
         """
         copy = _message(message, envelope, stage, account)
-        return self._check(copy, self._levels(copy, stream), _intent(recipients, blind, missing, self.suffixes), now)
+        levels = copy.levels_as(stream, self.config.stream_field)
+        return self._check(copy, levels, _intent(recipients, blind, missing, self.suffixes), now)
 
     def check_all(self, messages: Iterable[Message]) -> Iterator[Report]:
         """Judge messages one by one, lazily."""
         return map(self.check, messages)
 
-    def _levels(self, message: Message, stream: str | None) -> tuple[Level, ...]:
-        if stream or self.config.stream_field:
-            return levels(message.header, message.account, stream, self.config.stream_field)
-        return message.levels
-
-    def _check(
-        self, message: Message, stream: tuple[Level, ...], intent: Declared, now: datetime | None
-    ) -> Report:
-        profile, level = self.baseline.profile(stream)
-        expected = self.config.expected.get(stream[0].name)
-        declared = replace(intent, expected=expected) if expected else intent
-        borrowed = level is not None and level is not stream[0] and stream[0].kind != "subject"
-        known = Known(profile, level, declared, self.config.own_domains, self.baseline, borrowed, self.suffixes)
+    def _check(self, message: Message, levels: Iterable[Level], intent: Declared, now: datetime | None) -> Report:
+        finest, known = self._known(levels, intent)
         met = _met(message, known)
         roles = _roles(message)
-        defects = {defect.name for defect in message.header.defects}
         findings: list[Finding] = []
         skipped: list[Skipped] = []
         failures: list[Failure] = []
-        for rule in self.rules:
-            if rule.roles and not roles.isdisjoint(rule.roles):
-                pass
-            elif rule.fields and not message.names.isdisjoint(rule.fields):
-                pass
-            elif not (defects and not defects.isdisjoint(rule.defects)):
-                continue
-            if not rule.needs <= met:
-                lacking = next(need for need in sorted(rule.needs) if need not in met)
+        for rule in self._concerned(message, roles):
+            if not met.issuperset(rule.needs):
+                lacking = min(need for need in rule.needs if need not in met)
                 skipped.append(Skipped(rule.id, _UNMET.get(lacking, f"needs {lacking}")))
                 continue
             try:
                 findings += rule.check(message, known)
             except Exception as error:  # a rule that crashes is a result; the mail is not lost for it
                 failures.append(Failure(rule.id, f"{type(error).__name__}: {error}"))
-        spots = _blind_spots(message, self.baseline, stream, profile is not None)
-        if not findings:
-            return Report(message, (), tuple(skipped), tuple(failures), (), spots, (), self.suffixes)
-        judged, allowed, notes = self._sorted_out(findings, message, stream[0].name, now)
+        judged, allowed, notes = self._sorted_out(findings, message, finest.name, now) if findings else ((), (), ())
+        spots = tuple(self._blind_spots(message, roles, finest, known))
         return Report(message, judged, tuple(skipped), tuple(failures), allowed, spots, notes, self.suffixes)
+
+    def _known(self, levels: Iterable[Level], intent: Declared) -> tuple[Level, Known]:
+        """The finest level, and what a rule may know: the profile of the finest that holds enough."""
+        remaining = iter(levels)
+        finest = level = next(remaining)
+        while (profile := self.baseline.profile(level)) is None:
+            following = next(remaining, None)
+            if following is None:
+                break
+            level = following
+        expected = self.config.expected.get(finest.name)
+        declared = replace(intent, expected=expected) if expected else intent
+        borrowed = level is not finest and finest.kind != "subject"
+        judging = level if profile else None
+        return finest, Known(
+            profile, judging, declared, self.config.own_domains, self.baseline, borrowed, self.suffixes
+        )
+
+    def _concerned(self, message: Message, roles: set[Role]) -> list[Rule]:
+        """The rules that look at something that occurs in this copy; the others are never called."""
+        names, defects = message.header.names, message.header.defects
+        odd = {defect.name for defect in defects} if defects else ()
+        return [
+            rule
+            for rule in self.rules
+            if not rule.roles.isdisjoint(roles)
+            or not rule.fields.isdisjoint(names)
+            or (odd and not rule.defects.isdisjoint(odd))
+        ]
+
+    def _blind_spots(self, message: Message, roles: set[Role], stream: Level, known: Known) -> Iterator[str]:
+        """What this copy cannot show, a sentence each."""
+        if message.envelope is None:
+            yield _NO_ENVELOPE
+        elif message.envelope.complete is not True:
+            yield _PART
+        if message.stage is Stage.DELIVERED:
+            yield _DELIVERED
+        if roles.isdisjoint(VISIBLE):
+            yield _NO_DESTINATION
+        if known.profile is None:
+            profile = self.baseline.streams.get(stream.key)
+            held = profile.messages if profile else 0
+            yield f"{stream} holds {held} of {ENOUGH} messages: nothing is judged by its history"
 
     def _sorted_out(
         self, findings: list[Finding], message: Message, stream: str, now: datetime | None
@@ -172,7 +197,7 @@ class Guard:
     ) -> Report:
         """Judge, then learn what was not flagged at the level that fails: the call of a live pipeline and of a replay."""
         copy = _message(message, envelope, stage, account)
-        stream_levels = self._levels(copy, stream)
+        stream_levels = tuple(copy.levels_as(stream, self.config.stream_field))
         report = self._check(copy, stream_levels, _intent(recipients, blind, missing, self.suffixes), now)
         flagged = frozenset(
             (evidence.place.partition("[")[0], _domain(finding.subject, self.suffixes))
@@ -187,7 +212,9 @@ class Guard:
         """Learn an archive as it is, without judging it, and return the baseline."""
         for message in messages:
             copy = _message(message, None, None, None)
-            self.baseline.learn(copy, self._levels(copy, None), _day(copy, None), suffixes=self.suffixes)
+            self.baseline.learn(
+                copy, copy.levels_as(None, self.config.stream_field), _day(copy, None), suffixes=self.suffixes
+            )
         return self.baseline
 
 
@@ -249,36 +276,13 @@ def _met(message: Message, known: Known) -> set[str]:
 
 def _roles(message: Message) -> set[Role]:
     """Roles that may occur in a copy, told by the names of its fields."""
-    roles = {_ROLE_OF[name] for name in message.names & _ROLE_OF.keys()}
+    roles = {part[0].role for part in message.parts}
     if message.envelope is not None:
         roles |= _ENVELOPE_ROLES
-    if message.header.defects:
-        roles |= {part.entry.role for part in message.parts}
     return roles
 
 
-_ROLE_OF: Mapping[str, Role] = {name: entry.role for name, entry in CATALOGUE.items()}
 _ENVELOPE_ROLES = {Role.ENVELOPE, Role.BOUNCE}
-
-
-def _blind_spots(
-    message: Message, baseline: Baseline, stream: tuple[Level, ...], judged: bool
-) -> tuple[str, ...]:
-    """What this copy cannot show, a sentence each."""
-    spots = []
-    if message.envelope is None:
-        spots.append(_NO_ENVELOPE)
-    elif message.envelope.complete is not True:
-        spots.append(_PART)
-    if message.stage is Stage.DELIVERED:
-        spots.append(_DELIVERED)
-    if not message.shows_destination:
-        spots.append(_NO_DESTINATION)
-    if not judged:
-        profile = baseline.streams.get(stream[0].key)
-        held = profile.messages if profile else 0
-        spots.append(f"stream {stream[0].name!r} holds {held} of {ENOUGH} messages: nothing is judged by its history")
-    return tuple(spots)
 
 
 def _today(message: Message, now: datetime | None) -> date | None:
@@ -375,6 +379,3 @@ def _example_findings(rule: type[Rule] | Rule, example: Example, text: str) -> l
 
 def _wire(text: str) -> bytes:
     return text.replace("\n", "\r\n").encode() + b"\r\n"
-
-
-

@@ -99,10 +99,10 @@ class Field:
         return decode_words(decode_octets(unfolded))
 
 
-# One physical field: a clean name and colon, or anything else up to the line end; then its continuation lines.
-_LINE = re.compile(
-    r"(?:([!-9;-~]++):|([^\n:]*+(?:\n[ \t][^\n:]*+)*+)(:)?)[^\n]*+(?:\n[ \t][^\n]*+)*+\n?+",
-)
+# One physical field: a clean name with its colon, or nothing; then everything to the line end and its continuation lines.
+_find_fields = re.compile(r"([!-9;-~]++:)?([^\n]*+(?:\n[ \t][^\n]*+)*+\n?+)").findall
+_new_line = tuple.__new__  # half the cost of the generated constructor, which counts here
+_CLEAN_NAME = re.compile(r"[!-9;-~]+")
 _TRAILING_NAME = re.compile(r"[!-9;-~]+[ \t\r\n]*\Z")
 _MBOX_FROM = re.compile(r">?From [ \t]*[^ \t\r\n]")
 _BOM = "\xef\xbb\xbf"
@@ -111,12 +111,14 @@ _BOM = "\xef\xbb\xbf"
 class Header:
     """An ordered list of raw fields. There is no getter that returns one of several fields of a name."""
 
-    __slots__ = ("_fields", "_notes", "defects", "has_octets", "lines", "text")
+    __slots__ = ("_fields", "_notes", "defects", "has_octets", "lines", "names", "text")
 
     text: str
     """The header block read as Latin-1; index i is octet i of the message."""
     lines: list[Line]
     """Every field in order, undecoded."""
+    names: frozenset[str]
+    """Lower-case names of all fields."""
     defects: tuple[Defect, ...]
     """What is wrong with the block and the syntax of its fields, in order."""
     has_octets: bool
@@ -131,27 +133,39 @@ class Header:
         self.lines = lines = []
         self._fields: tuple[Field, ...] | None = None
         self._notes: dict[int, DefectName] = {}
-        for match in _LINE.finditer(text):
-            start, end = match.span()
-            if start == end:
-                break
-            if (name := match[1]) is not None:
-                line = Line(name.lower(), start, match.end(1) + 1, end)
-            else:
-                line = self._odd(match, start, end)
-            if start < limit or line.name in keep:
-                lines.append(line)
-                if start >= limit:
-                    self._notes[start] = DefectName.OVER_LIMIT
+        start = 0
+        for name, rest in _find_fields(text):
+            value = start + len(name)
+            end = value + len(rest)
+            if name and end <= limit:
+                lines.append(_new_line(Line, (name[:-1].lower(), start, value, end)))
+            elif end > start:
+                self._add_odd(name, rest, start, limit, keep)
+            start = end
+        self.names = frozenset([line[0] for line in lines])
         self.defects = tuple(self._find_defects(limit))
 
-    def _odd(self, match: re.Match[str], start: int, end: int) -> Line:
+    def _add_odd(self, name: str, rest: str, start: int, limit: int, keep: Collection[str]) -> None:
+        """A line without a clean name, or past the limit."""
+        value = start + len(name)
+        line = (
+            Line(name[:-1].lower(), start, value, value + len(rest))
+            if name
+            else self._odd(rest, start, value + len(rest))
+        )
+        if start < limit:
+            self.lines.append(line)
+        elif line.name in keep:
+            self.lines.append(line)
+            self._notes.setdefault(start, DefectName.OVER_LIMIT)
+
+    def _odd(self, rest: str, start: int, end: int) -> Line:
         """A line whose name is not clean: give the name a lenient reader would see, and say what is odd."""
-        before, colon = match[2], match.end(2)
+        before, colon, _ = rest.partition(":")
         if _MBOX_FROM.match(before):
             self._notes[start] = DefectName.MBOX_FROM_LINE
             return Line("", start, end, end)
-        if match[3] is None:
+        if not colon:
             self._notes[start] = DefectName.NO_COLON if before.strip("\r\n") else DefectName.LEADING_BLANK
             return Line("", start, start, end)
         name = before.strip(" \t\r\n")
@@ -159,14 +173,14 @@ class Header:
             self._notes[start] = DefectName.EMPTY_NAME
         elif before.startswith(_BOM):
             self._notes[start], name = DefectName.BYTE_ORDER_MARK, name[len(_BOM) :].strip(" \t")
-        elif re.fullmatch(r"[!-9;-~]+", name):
+        elif _CLEAN_NAME.fullmatch(name):
             leading = before[0] in " \t"
             self._notes[start] = DefectName.LEADING_BLANK if leading else DefectName.BLANK_BEFORE_COLON
         else:
             self._notes[start] = DefectName.MALFORMED_NAME
             tail = _TRAILING_NAME.search(before[-128:])
             name = tail[0].strip(" \t\r\n") if tail else name
-        return Line(name.lower(), start, colon + 1, end)
+        return Line(name.lower(), start, start + len(before) + 1, end)
 
     def _find_defects(self, limit: int) -> Iterator[Defect]:
         """Defects of the block, then of the fields; each test looks at the whole block first, so clean mail pays little."""
@@ -245,7 +259,9 @@ def header_length(octets: bytes | bytearray | memoryview) -> int:
     """
     data = octets if isinstance(octets, bytes | bytearray) else bytes(octets)
     start = 0
-    while data[start : start + 1] in (b"\n", b"\r") and (data[start : start + 1] == b"\n" or data[start : start + 2] == b"\r\n"):
+    while data[start : start + 1] in (b"\n", b"\r") and (
+        data[start : start + 1] == b"\n" or data[start : start + 2] == b"\r\n"
+    ):
         start += 1 if data[start : start + 1] == b"\n" else 2
     low, size = start, len(data)
     high = min(size, start + _WINDOW)

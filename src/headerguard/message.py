@@ -121,13 +121,14 @@ class Part(NamedTuple):
 
 
 _TRACE = frozenset(("received", "return-path", "delivered-to", "x-original-to", "envelope-to"))
-_NOT_TRACE = frozenset(CATALOGUE) - _TRACE
+_FROM = frozenset((Role.FROM,))
 _CAPS = {
     DefectName.MALFORMED_NAME: Tier.CANDIDATE,
     DefectName.BYTE_ORDER_MARK: Tier.RECOVERED,
     DefectName.LEADING_BLANK: Tier.RECOVERED,
 }
 _TIERS = list(Tier)
+_new = tuple.__new__  # half the cost of the generated constructor, which counts here
 
 
 class Message:
@@ -143,7 +144,6 @@ class Message:
         "account",
         "envelope",
         "header",
-        "names",
         "origin",
         "stage",
     )
@@ -158,8 +158,6 @@ class Message:
     """What this copy shows; inferred when the caller did not say."""
     origin: Origin | None
     """How to find it again."""
-    names: frozenset[str]
-    """Lower-case names of every field of the header."""
 
     def __init__(
         self,
@@ -171,7 +169,6 @@ class Message:
     ) -> None:
         """Put a copy together; `from_bytes` and `from_email` are the usual ways in."""
         self.header, self.envelope, self.account, self.origin = header, envelope, account, origin
-        self.names = frozenset([line.name for line in header.lines])
         self.stage = self._inferred_stage() if stage is None else Stage(stage)
         self._parts: list[Part] | None = None
         self._readings: dict[int, list[Sighting]] = {}
@@ -222,9 +219,14 @@ class Message:
         return cls(Header(_block(items()), keep=_ALL, has_octets=False), envelope, stage, account, origin)
 
     def _inferred_stage(self) -> Stage:
-        if self.names & _TRACE:
+        if not _TRACE.isdisjoint(self.header.names):
             return Stage.DELIVERED
-        return Stage.SUBMITTED if self.names or self.envelope else Stage.UNKNOWN
+        return Stage.SUBMITTED if self.header.lines or self.envelope else Stage.UNKNOWN
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Lower-case names of every field of the header."""
+        return self.header.names
 
     # ---- fields and sightings
 
@@ -233,13 +235,13 @@ class Message:
         """The fields of the catalogue, in order, those included that only some readers would see."""
         if self._parts is None:
             counts: dict[str, int] = {}
-            self._parts = []
+            self._parts = parts = []
             for line in self.header.lines:
-                entry = CATALOGUE.get(line.name)
-                if entry is not None:
-                    occurrence = counts.get(line.name, 0)
-                    counts[line.name] = occurrence + 1
-                    self._parts.append(Part(entry, line, occurrence, Tier.PLAIN))
+                name = line[0]
+                if name in CATALOGUE:
+                    occurrence = counts.get(name, 0)
+                    counts[name] = occurrence + 1
+                    parts.append(_new(Part, (CATALOGUE[name], line, occurrence, Tier.PLAIN)))
             if self.header.defects:
                 self._parts = self._odd_parts(self._parts, counts)
         return self._parts
@@ -278,16 +280,19 @@ class Message:
             mailboxes, defects = entry.decode(self.header.text, value, end)
             octets, role, cap, number = self.header.has_octets, entry.role, part.cap, part.occurrence
             sightings = [
-                Sighting(
-                    box[0],
-                    role if not box[5] else Role.MENTIONED,
-                    name,
-                    number,
-                    box[1] if cap is Tier.PLAIN else max(box[1], cap, key=_TIERS.index),
-                    (box[2], box[3]) if octets else None,
-                    box[4],
+                _new(
+                    Sighting,
+                    (
+                        address,
+                        Role.MENTIONED if mentioned else role,
+                        name,
+                        number,
+                        tier if cap is Tier.PLAIN else max(tier, cap, key=_TIERS.index),
+                        (start, stop) if octets else None,
+                        display,
+                    ),
                 )
-                for box in mailboxes
+                for address, tier, start, stop, display, mentioned in mailboxes
             ]
             self._readings[part.line.start] = sightings
             if defects:
@@ -373,10 +378,22 @@ class Message:
     # ---- what else is known
 
     @property
+    def author(self) -> str:
+        """Address key of the first author (RFC 5322 section 3.6.2), "-" for none."""
+        for sighting in self.sightings_of(_FROM):
+            if sighting.tier is not Tier.CANDIDATE:
+                return sighting.address.key[:320]
+        return "-"
+
+    def levels_as(self, stream: str | None = None, field: str | None = None) -> Iterator[Level]:
+        """The levels of its stream, finest first, lazily; `stream` and `field` as in `stream.levels`."""
+        return levels(self.header, self.account, stream, field, lambda: self.author)
+
+    @property
     def levels(self) -> tuple[Level, ...]:
         """The levels of its stream, finest first, without a name from the caller."""
         if self._levels is None:
-            self._levels = levels(self.header, self.account)
+            self._levels = tuple(self.levels_as())
         return self._levels
 
     @property

@@ -69,7 +69,9 @@ class Bound:
 
     def allows_domain(self, domain: str) -> bool:
         """Whether the bound names the registrable domain of a host as a whole."""
-        return bool(self.domains) and (domain in self.domains or self.suffixes.registrable_domain(domain) in self.domains)
+        return bool(self.domains) and (
+            domain in self.domains or self.suffixes.registrable_domain(domain) in self.domains
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,9 +190,7 @@ class Rule:
             weight = Severity(max(weight - 1, Severity.LOW))
             summary += " (only some readers see it)"
         evidence = tuple(item for place in (where, *also) for item in _evidence(place))
-        return Finding(
-            self.id, subject or _subject(where), weight, summary, evidence, layer=layer, history=history
-        )
+        return Finding(self.id, subject or _subject(where), weight, summary, evidence, layer=layer, history=history)
 
 
 def _tier(where: Where) -> Tier | None:
@@ -232,7 +232,9 @@ def near_miss(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
-def load_rules(wanted: Iterable[str], builtin: Iterable[type[Rule]], group: str = "headerguard.rules") -> dict[str, type[Rule]]:
+def load_rules(
+    wanted: Iterable[str], builtin: Iterable[type[Rule]], group: str = "headerguard.rules"
+) -> dict[str, type[Rule]]:
     """The built-in rules and, by entry point, those third-party rules that are named in `wanted`.
 
     Raises ConfigError when a wanted rule is not installed, cannot be loaded, or claims an id that is taken.

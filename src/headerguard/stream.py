@@ -94,26 +94,35 @@ _KEY_NAMES = frozenset(name for name, _, _ in _KEYS)
 
 
 def levels(
-    header: Header, account: str | None = None, stream: str | None = None, field: str | None = None
-) -> tuple[Level, ...]:
-    """The levels of a message, finest first, never empty.
+    header: Header,
+    account: str | None = None,
+    stream: str | None = None,
+    field: str | None = None,
+    author: Callable[[], str] | None = None,
+) -> Iterator[Level]:
+    """The levels of a message, finest first, at least one; each is worked out when it is asked for.
 
-    `stream` is the caller's own name for it; `field` the header field that the configuration says to take it from.
+    `stream` is the caller's own name for it; `field` the header field that the configuration says to take it from;
+    `author` gives the address key of the author where the caller has read it already.
     """
     if stream:
         kind, colon, value = stream.partition(":")
-        named = Level(kind, value, account) if colon and kind in _KINDS else Level("stream", stream, account)
+        yield Level(kind, value, account) if colon and kind in _KINDS else Level("stream", stream, account)
+    elif named := _named(header, account, field):
+        yield named
     else:
-        named = _named(header, account, field)
-    author = Level("author", _author(header), account)
-    return (named, author) if named else (Level("subject", f"{author.value} {_subject(header)}", account), author)
+        who = author() if author else _author(header)
+        yield Level("subject", f"{who} {_subject(header)}", account)
+        yield Level("author", who, account)
+        return
+    yield Level("author", author() if author else _author(header), account)
 
 
 def _named(header: Header, account: str | None, field: str | None) -> Level | None:
     """The level that a field of the message names."""
     if field and (value := next(_values(header, field.lower()), "")):
         return Level("stream", value, account)
-    present = {line.name for line in header.lines if line.name in _KEY_NAMES}
+    present = header.names & _KEY_NAMES
     if present:
         for name, kind, take in _KEYS:
             if name in present and (value := take(next(_values(header, name)))):

@@ -5,7 +5,10 @@ Every format is written field by field. Adding a field to a report adds nothing 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
+from types import ModuleType
+from typing import Any
 
 from headerguard.finding import Report
 from headerguard.render.disclosure import Disclosure, visible
@@ -28,12 +31,12 @@ def render(
     rules: Iterable[Described] = (),
     tally: Tally | None = None,
 ) -> str:
-    """Write one report, or many, in one of `FORMATS`; without the last line end. The options are those of `stream`.
+    """Write one report, or many, in one of `FORMATS`, without the last line end.
 
-    Text ends with a line on all messages when it is given many.
+    The options are those of `stream`. Text ends with a line on all messages when it is given many.
     """
     many: Iterable[Report] = (report,) if isinstance(report, Report) else report
-    options = _options(redact, colour, verbose, rules, tally, summary=not isinstance(report, Report))
+    options = Options(Disclosure(redact), colour, verbose, tuple(rules), tally or Tally(), many is report)
     return "".join(_pieces(many, format, options)).removesuffix("\n")
 
 
@@ -47,22 +50,17 @@ def stream(
     rules: Iterable[Described] = (),
     tally: Tally | None = None,
 ) -> Iterator[str]:
-    """Write many reports piece by piece, taking each report only when the pieces before it have been taken.
+    """Write many reports piece by piece; a report is taken only when the pieces before it have been.
 
-    `redact="local"` shows the first character of each local part only. `colour` and `verbose` are for text, `rules` (the
-    classes of the rules that ran) for SARIF. `tally`, when given, has counted every report once the pieces have run out.
-    Text, JSON and SARIF need constant memory; JUnit holds a line a message and the findings, GitHub at most 40 findings.
+    `redact="local"` shows the first character of each local part only. `colour` and `verbose` are for text,
+    `rules` (the classes of the rules that ran) for SARIF. `tally`, when given, has counted every report once
+    the pieces have run out. Text, JSON and SARIF need constant memory; JUnit holds a line a message and the
+    text of the findings, GitHub at most 39 findings.
 
     Raises ValueError at once for an unknown format or redaction.
     """
-    return _pieces(reports, format, _options(redact, colour, verbose, rules, tally, summary=True))
-
-
-def _options(
-    redact: str, colour: bool, verbose: bool, rules: Iterable[Described], tally: Tally | None, *, summary: bool
-) -> Options:
-    counted = Tally() if tally is None else tally
-    return Options(Disclosure(redact), colour, verbose, tuple(rules), counted, summary)
+    options = Options(Disclosure(redact), colour, verbose, tuple(rules), tally or Tally())
+    return _pieces(reports, format, options)
 
 
 def _pieces(reports: Iterable[Report], format: str, options: Options) -> Iterator[str]:
@@ -92,3 +90,16 @@ def _unknown(format: str) -> str:
     near = get_close_matches(str(format).lower(), FORMATS, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(FORMATS)}"
     return f"{format!r} is not a known format; {hint}"
+
+
+class _Callable(ModuleType):
+    """`headerguard.render` is a function to users and a module to the import system, which writes it last.
+
+    So `from headerguard import render` may give either, depending on what was imported before: both can be called.
+    """
+
+    def __call__(self, *arguments: Any, **options: Any) -> str:
+        return render(*arguments, **options)
+
+
+sys.modules[__name__].__class__ = _Callable

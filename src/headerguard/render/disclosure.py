@@ -1,8 +1,8 @@
-"""What of the mail may be written out, and in which characters: redaction of local parts, and escaping of hostile text.
+"""What of the mail may be written out, and in which characters: redaction and escaping.
 
-Mail is written by others. What stands in an address, a subject or a name goes to a terminal, a build log or a browser, so
-nothing that such a reader would act on is ever passed through: no escape sequence, no line end, no bidirectional or
-invisible character, no command of a build system.
+Mail is written by others. What stands in an address, a subject or a name goes to a terminal, a build log or
+a browser, so nothing that such a reader would act on is ever passed through: no escape sequence, no line end,
+no bidirectional or invisible character, no command of a build system.
 """
 
 from __future__ import annotations
@@ -20,11 +20,10 @@ REDACTIONS = ("none", "local")
 """What `redact=` may be: everything in full, or only the first character of each local part."""
 
 _SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t", "\\": r"\\"}
-# Printable by Unicode, and yet nothing to be seen: fillers, joiners, variation selectors, the blank braille pattern.
-_UNSEEN = (
-    "\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U0001d159\U000e0100-\U000e01ef"
-)
-_unseen = re.compile(f"[{_UNSEEN}]").search
+# Printable by Unicode, and yet nothing to be seen: fillers, joiners, variation selectors, blank braille.
+_unseen = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U0001d159\U000e0100-\U000e01ef]"
+).search
 # Commands that a build system obeys wherever they stand in a line of its log (GitHub and Azure, TeamCity).
 _build_command = re.compile(r"##(?=\[|vso\[|teamcity\[)", re.IGNORECASE).sub
 
@@ -45,11 +44,13 @@ def _escaped(char: str) -> str:
     if char.isprintable() and not _unseen(char):
         return char
     number = ord(char)
-    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+    if number < 0x100:
+        return f"\\x{number:02x}"
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
 def encodable(text: str) -> str:
-    """Text that every encoding of Unicode can hold: a lone surrogate (an undecodable octet of a path) as an escape."""
+    """Text that UTF-8 can hold: a lone surrogate (an undecodable octet of a path) becomes an escape."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
@@ -59,7 +60,7 @@ def cut(text: str, limit: int) -> str:
     return text if left_off <= 0 else f"{text[:limit]}[... {left_off:,} characters more]"
 
 
-# A local part as it may stand before an "@" in any text. Possessive, and only from the start of a word: linear in time.
+# A local part as it may stand before an "@" in any text. Linear in time: possessive, from where a word starts.
 _ATOM = r"[^\x00-\x20\"(),:;<>@\[\\\]\x7f\s]"
 _LOCAL_PART = re.compile(
     rf'(?:(?<!{_ATOM})({_ATOM}){_ATOM}*+|"(?:\\(.)|([^"\\]))?(?:[^"\\]|\\.){{0,1000}}+")[ \t\r\n]*+@',
@@ -74,7 +75,7 @@ _WRITTEN_ADDRESS = re.compile(rb"[\t\r\n -~]*@[\t\r\n -~]*")
 
 @dataclass(frozen=True, slots=True)
 class Disclosure:
-    """How much of the addresses is written out. Paths are never touched: they say where to find the copy again."""
+    """How much of the addresses is written out. Paths are left alone: they say where to find a copy again."""
 
     redact: str = "none"
     """One of `REDACTIONS`."""
@@ -103,7 +104,7 @@ class Disclosure:
         return _CODED.sub(r"\1***\2", _LOCAL_PART.sub(_first_character, text))
 
     def source(self, text: str) -> str:
-        """Source octets. When redacted: whatever the address lexer finds in them, encoded-words decoded, no base64."""
+        """Source octets. Redacted is what the address lexer finds, behind encoded-words and base64 too."""
         if self.full:
             return text
         rest = len(text)

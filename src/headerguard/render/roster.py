@@ -1,4 +1,4 @@
-"""The recipients of a message as a list for people: a place for each, and who of them the findings are about."""
+"""The recipients of a message as a list for people: the place of each, and whom the findings are about."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from headerguard.address import Address
 from headerguard.fields import RECIPIENT, Role
-from headerguard.finding import Evidence, Finding
+from headerguard.finding import Evidence, Finding, Severity
 from headerguard.message import Message, Recipient, Sighting
 
 __all__ = ["Row", "roster", "shortened"]
@@ -36,27 +36,36 @@ class Row(NamedTuple):
     """Role and number among the addresses of that role, the header before the envelope: "bcc[1]"."""
     recipient: Recipient
     """Who."""
-    culprit: bool
-    """Whether a finding is about this recipient."""
+    severity: Severity | None
+    """The worst of the findings about this recipient, or None."""
     findings: tuple[Finding, ...]
     """What is to be told here: each finding once, at the first of the recipients that it is about."""
+
+    @property
+    def culprit(self) -> bool:
+        """Whether a finding is about this recipient."""
+        return self.severity is not None
 
 
 def roster(message: Message, findings: Sequence[Finding]) -> tuple[list[Row], list[Finding]]:
     """Every recipient in the order of the header, and the findings that are about no recipient."""
     places = _places(message)
     listed = sorted(message.recipients, key=lambda recipient: _RANK[_best(recipient).role])
-    culprits = _culprits(listed, findings)
     told: dict[int, list[Finding]] = {}
-    for finding, numbers in zip(findings, culprits, strict=True):
+    worst: dict[int, Severity] = {}
+    others = []
+    for finding, numbers in _culprits(listed, findings):
+        for number in numbers:
+            worst[number] = max(worst.get(number, finding.severity), finding.severity)
         if numbers:
             told.setdefault(numbers[0], []).append(finding)
-    marked = {number for numbers in culprits for number in numbers}
+        else:
+            others.append(finding)
     rows = [
-        Row(places[_best(recipient)], recipient, number in marked, tuple(told.get(number, ())))
+        Row(places[_best(recipient)], recipient, worst.get(number), tuple(told.get(number, ())))
         for number, recipient in enumerate(listed)
     ]
-    return rows, [finding for finding, numbers in zip(findings, culprits, strict=True) if not numbers]
+    return rows, others
 
 
 def shortened(rows: Sequence[Row], limit: int = 12) -> tuple[list[Row], int]:
@@ -86,17 +95,16 @@ def _best(recipient: Recipient) -> Sighting:
     return min(recipient.sightings, key=lambda sighting: _RANK[sighting.role])
 
 
-def _culprits(recipients: Sequence[Recipient], findings: Sequence[Finding]) -> list[list[int]]:
-    """For each finding the numbers of the recipients it is about."""
+def _culprits(recipients: Sequence[Recipient], findings: Sequence[Finding]) -> Iterator[tuple[Finding, list[int]]]:
+    """Each finding with the numbers of the recipients that it is about."""
     wanted = {finding.subject.lower() for finding in findings}
     named: dict[str, list[int]] = {}
     for number, recipient in enumerate(recipients):
         for name in wanted.intersection(_names(recipient.address)):
             named.setdefault(name, []).append(number)
-    return [
-        [n for n in named.get(finding.subject.lower(), ()) if _rests_on(finding, recipients[n])]
-        for finding in findings
-    ]
+    for finding in findings:
+        numbers = named.get(finding.subject.lower(), ())
+        yield finding, [number for number in numbers if _rests_on(finding, recipients[number])]
 
 
 def _names(address: Address) -> Iterator[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from headerguard.finding import Report, Severity
+from headerguard.render.disclosure import visible
 from headerguard.render.words import count
 
 __all__ = ["Noted", "Tally"]
@@ -82,13 +83,12 @@ class Tally:
         return ", ".join(parts) + self._incomplete()
 
     def _by_severity(self) -> str:
-        kinds = [f"{self.findings[severity]:,} {severity}" for severity in sorted(self.findings, reverse=True)]
+        kinds = [f"{self.findings[kind]:,} {kind}" for kind in sorted(self.findings, reverse=True)]
         return f" ({', '.join(kinds)})" if kinds else ""
 
     def _incomplete(self) -> str:
-        reasons = [
-            f"{rule} failed on {count(noted.messages, 'message')}" for rule, noted in sorted(self.failures.items())
-        ]
+        failures = sorted(self.failures.items())
+        reasons = [f"{visible(rule)} failed on {count(n.messages, 'message')}" for rule, n in failures]
         if self.unreadable:
             reasons.append(f"{count(self.unreadable, 'record')} could not be read")
         return f", incomplete: {'; '.join(reasons)}" if reasons else ""

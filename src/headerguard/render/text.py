@@ -1,4 +1,4 @@
-"""Findings for people: which message, all of its recipients with the culprit marked, what was known, what to type next."""
+"""Findings for people: which message, all of its recipients with the culprit marked, what to type next."""
 
 from __future__ import annotations
 
@@ -51,7 +51,9 @@ def chunks(reports: Iterable[Report], options: Options) -> Iterator[str]:
 
 
 def block(report: Report, number: int, options: Options) -> str:
-    """What there is to say about one message; nothing when it is clean, unless `options.verbose` has more to tell."""
+    """What there is to say about one message; nothing when it is clean, unless verbose has more to tell."""
+    if report.ok and not options.verbose:
+        return ""
     return "\n".join(_Block(report, options).lines(number))
 
 
@@ -60,11 +62,12 @@ class _Block:
 
     def __init__(self, report: Report, options: Options) -> None:
         self.report, self.options, self.show = report, options, options.show
+        self.rows, self.others = roster(report.message, report.findings) if report.findings else ([], [])
 
     def lines(self, number: int) -> list[str]:
-        """All lines, or none for a clean message."""
+        """All lines, or none for a clean message with nothing to note."""
         notes = list(self._notes())
-        if self.report.ok and not (self.options.verbose and notes):
+        if self.report.ok and not notes:
             return []
         told = [self._title(), self._message(number), *self._findings(), *self._commands()]
         return told + notes
@@ -78,12 +81,11 @@ class _Block:
         return self._paint(f"headerguard: {self._what()} 1 message{of_stream}", _BOLD)
 
     def _what(self) -> str:
-        found = self.report.findings
-        if not found:
+        if not self.report.findings:
             return "no finding in" if self.report.complete else "check incomplete on"
-        rows, others = roster(self.report.message, found)
-        culprits = sum(row.culprit for row in rows)
-        return f"{count(len(found), 'finding')} in" if others else f"{count(culprits, 'unexpected recipient')} in"
+        if self.others:
+            return f"{count(len(self.report.findings), 'finding')} in"
+        return f"{count(sum(row.culprit for row in self.rows), 'unexpected recipient')} in"
 
     def _message(self, number: int) -> str:
         message = self.report.message
@@ -95,28 +97,24 @@ class _Block:
     def _findings(self) -> Iterator[str]:
         if not self.report.findings:
             return
-        rows, others = roster(self.report.message, self.report.findings)
-        shown, left_out = shortened(rows)
+        shown, left_out = shortened(self.rows)
         width = max((len(row.place) for row in shown), default=0)
         for row in shown:
             yield self._row(row, width)
             for finding in row.findings:
-                yield from self._finding(finding)
+                yield from self._finding(finding, row.place)
         if left_out:
             yield f"       ... and {left_out:,} more"
-        if not rows:
+        if not self.rows:
             yield "       (this copy names no recipient)"
-        for finding in others:
+        for finding in self.others:
             yield self._field(finding)
-            yield from self._finding(finding)
+            yield from self._finding(finding, place_of(finding.evidence[0]) if finding.evidence else "")
 
     def _row(self, row: Row, width: int) -> str:
         address = cut(visible(self.show.address(row.recipient.address)), address_limit)
         line = f"{row.place:<{width}}  {address}{_reading(row.recipient.tier)}"
-        if not row.culprit:
-            return f"       {line}"
-        worst = max((finding.severity for finding in row.findings), default=Severity.HIGH)
-        return self._paint(f"   >   {line}", _SGR[worst])
+        return f"       {line}" if row.severity is None else self._paint(f"   >   {line}", _SGR[row.severity])
 
     def _field(self, finding: Finding) -> str:
         """The place of a finding that is about no recipient."""
@@ -126,33 +124,39 @@ class _Block:
             line = self._said(finding.subject, address_limit)
         return self._paint(f"   >   {line}", _SGR[finding.severity])
 
-    def _finding(self, finding: Finding) -> Iterator[str]:
+    def _finding(self, finding: Finding, place: str) -> Iterator[str]:
         """What a rule says, and below it what it rests on."""
         yield f"       {visible(finding.rule)} ({finding.severity}): {self._said(finding.summary)}"
-        for line in self._grounds(finding):
+        for line in self._grounds(finding, place):
             yield self._paint(f"             {line}", _FAINT)
 
-    def _grounds(self, finding: Finding) -> Iterator[str]:
+    def _grounds(self, finding: Finding, place: str) -> Iterator[str]:
         if known := history(finding, self.show):
             yield known
         if rare := odds(finding.p_value):
             yield f"odds: {rare}"
         if finding.layer != "unknown":
-            yield f"got in at: {visible(finding.layer)}, as far as a copy of stage {self.report.message.stage} shows"
-        if finding.evidence and finding.evidence[0].note:
-            yield self._said(finding.evidence[0].note)
-        for piece in finding.evidence[1 : 1 + _PLACES]:
+            stage = self.report.message.stage
+            yield f"got in at: {visible(finding.layer)}, as far as a copy of stage {stage} shows"
+        for piece in finding.evidence:
+            if piece.note and place_of(piece) == place:
+                yield self._said(piece.note)
+        yield from self._elsewhere([piece for piece in finding.evidence if place_of(piece) != place])
+
+    def _elsewhere(self, pieces: list[Evidence]) -> Iterator[str]:
+        """The places that a finding rests on besides the one it is shown at."""
+        for piece in pieces[:_PLACES]:
             note = f" ({self._said(piece.note)})" if piece.note else ""
             yield f"also at {visible(place_of(piece))}: {self._source(piece)}{note}"
-        if len(finding.evidence) > 1 + _PLACES:
-            yield f"also at {count(len(finding.evidence) - 1 - _PLACES, 'more place')}"
+        if len(pieces) > _PLACES:
+            yield f"also at {count(len(pieces) - _PLACES, 'more place')}"
 
     # ---- what comes after
 
     def _commands(self) -> Iterator[str]:
         """What to type next: to understand, and to allow."""
         explain = dict.fromkeys(f"headerguard explain {_argument(f.rule)}" for f in self.report.findings)
-        allow = dict.fromkeys(self._allow(f) for f in self.report.findings if self.show.text(f.subject) == f.subject)
+        allow = dict.fromkeys(self._allow(f) for f in self.report.findings if self._is_shown(f.subject))
         for name, commands in (("explain:", list(explain)), ("allow:", list(allow))):
             for command in commands[:_COMMANDS]:
                 yield f"   {name:<9} {command}"
@@ -161,7 +165,7 @@ class _Block:
 
     def _allow(self, finding: Finding) -> str:
         stream = stream_of(self.report)
-        of_stream = f" --stream {_argument(self.show.text(stream))}" if stream else ""
+        of_stream = f" --stream {_argument(stream)}" if stream and self._is_shown(stream) else ""
         last = until(self.report, finding)
         rest = f'{of_stream} --reason "..." --until {last}'
         subject = _argument(finding.subject)
@@ -173,7 +177,8 @@ class _Block:
         """What else the report holds, a line each."""
         report = self.report
         for failure in report.failures:
-            yield self._paint(f"   failed:   {visible(failure.rule)}: {self._said(failure.error)}", _SGR[Severity.HIGH])
+            line = f"   failed:   {visible(failure.rule)}: {self._said(failure.error)}"
+            yield self._paint(line, _SGR[Severity.HIGH])
         for found in report.allowed:
             subject, summary = self._said(found.subject, address_limit), self._said(found.summary)
             yield f"   allowed:  {visible(found.rule)} ({found.severity}) {subject}: {summary}"
@@ -189,6 +194,10 @@ class _Block:
 
     def _said(self, text: str, limit: int = _TEXT_LIMIT) -> str:
         return cut(visible(self.show.text(text)), limit)
+
+    def _is_shown(self, text: str) -> bool:
+        """Whether redaction leaves a text as it is: a command with anything else would be of no use."""
+        return self.show.text(text) == text
 
     def _source(self, piece: Evidence) -> str:
         return cut(visible(self.show.source(piece.text)), _SOURCE_LIMIT)

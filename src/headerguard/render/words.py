@@ -1,4 +1,4 @@
-"""What every format says in the same words: where a message stands, what was known before, how rare a finding is."""
+"""What every format says in the same words: which message, what was known before, how rare a finding is."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from headerguard.render.disclosure import Disclosure, cut, visible
 
 __all__ = [
     "address_limit",
+    "anchor",
     "author",
     "count",
     "file_of",
@@ -37,7 +38,7 @@ def count(number: int, noun: str) -> str:
 
 
 def label(message: Message, number: int) -> str:
-    """How people find a message: "mail/0412.eml", "archive.mbox#17", or its number among those that were checked."""
+    """How people find a message: "mail/0412.eml", "archive.mbox#17", or its number among those checked."""
     origin = message.origin
     if origin is None or origin.path is None:
         return f"message[{number if origin is None or origin.index is None else origin.index}]"
@@ -52,7 +53,7 @@ def file_of(message: Message) -> str | None:
 
 
 def line_of(message: Message, span: tuple[int, int] | None) -> int | None:
-    """The line, from 1, at which a place begins in the file; None where the file holds more than this message."""
+    """The line, from 1, at which a place begins in the file; None where the file holds other messages too."""
     if span is None or message.origin is None or message.origin.index is not None:
         return None
     return message.header.text.count("\n", 0, span[0]) + 1
@@ -67,6 +68,12 @@ def stream_of(report: Report) -> str | None:
 def place_of(evidence: Evidence) -> str:
     """Where a piece of evidence stands, for people."""
     return evidence.place or evidence.field or "message"
+
+
+def anchor(finding: Finding) -> Evidence | None:
+    """The first piece of evidence that stands in the header, else the first: where a file is to be opened."""
+    in_header = (piece for piece in finding.evidence if piece.span is not None)
+    return next(in_header, finding.evidence[0] if finding.evidence else None)
 
 
 def author(message: Message, show: Disclosure) -> str:

@@ -47,6 +47,9 @@ class AmbiguousDestination(Rule):
             if unsure:
                 names = ", ".join(str(s.address) for s in unsure[:3])
                 yield self.finding(
-                    unsure[0], f"readers differ on {names} in {part.line.name}", subject=str(unsure[0].address),
-                    also=unsure[1:5], severity=self.severity,
+                    unsure[0],
+                    f"readers differ on {names} in {part.line.name}",
+                    subject=str(unsure[0].address),
+                    also=unsure[1:5],
+                    severity=self.severity,
                 )

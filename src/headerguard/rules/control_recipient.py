@@ -45,5 +45,7 @@ class ControlRecipient(Rule):
             domain = known.registrable(sighting.address)
             if not known.knows(HIDDEN, domain) and not any(bound.allows(sighting.address) for bound in bounds):
                 yield self.finding(
-                    sighting, f"{sighting.field} makes the ESP copy the message to {sighting.address}", layer="application"
+                    sighting,
+                    f"{sighting.field} makes the ESP copy the message to {sighting.address}",
+                    layer="application",
                 )

@@ -42,4 +42,6 @@ class DisclosedBlindRecipient(Rule):
         """Remark on each blind recipient that a delivered copy shows."""
         if message.stage is Stage.DELIVERED:
             for sighting in message.sightings_of(self.roles):
-                yield self.finding(sighting, f"every recipient of this copy can read that {sighting.address} was copied")
+                yield self.finding(
+                    sighting, f"every recipient of this copy can read that {sighting.address} was copied"
+                )

@@ -43,5 +43,7 @@ class EmbeddedAddress(Rule):
                 for sighting in message.read(part):
                     if sighting.role is Role.MENTIONED:
                         yield self.finding(
-                            sighting, f"{sighting.field} shows {sighting.address} where a name should be", severity=self.severity
+                            sighting,
+                            f"{sighting.field} shows {sighting.address} where a name should be",
+                            severity=self.severity,
                         )

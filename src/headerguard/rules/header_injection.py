@@ -47,7 +47,9 @@ class HeaderInjection(Rule):
         """Search the raw value, then the decoded one; most values hold neither a line end nor an encoded-word."""
         text = message.header.text
         for line in message.header.lines:
-            if line.name not in _FREE_TEXT or (text.find("=?", line.value, line.end) < 0 and not self._lines(text, line.value, line.end)):
+            if line.name not in _FREE_TEXT or (
+                text.find("=?", line.value, line.end) < 0 and not self._lines(text, line.value, line.end)
+            ):
                 continue
             raw = text[line.value : line.end].rstrip("\r\n")
             if _INJECTED.search(raw) or _INJECTED.search(decode_words(raw)):
@@ -57,4 +59,3 @@ class HeaderInjection(Rule):
     @staticmethod
     def _lines(text: str, start: int, end: int) -> bool:
         return text.count("\n", start, end) > 1 or text.count("\r", start, end) > 1
-

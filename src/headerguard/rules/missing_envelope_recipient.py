@@ -43,7 +43,11 @@ class MissingEnvelopeRecipient(Rule):
     def check(self, message: Message, known: Known) -> Iterator[Finding]:
         """Compare the visible recipients with the envelope."""
         for recipient in message.recipients:
-            if recipient.roles & VISIBLE and Role.ENVELOPE not in recipient.roles and recipient.tier is not Tier.CANDIDATE:
+            if (
+                recipient.roles & VISIBLE
+                and Role.ENVELOPE not in recipient.roles
+                and recipient.tier is not Tier.CANDIDATE
+            ):
                 yield self.finding(
                     recipient, f"{recipient.address} is shown as a recipient and is not in the envelope", layer="relay"
                 )

@@ -55,13 +55,17 @@ class ReaderDisagreement(Rule):
             seen = [s for s in message.read(part) if s.tier is not Tier.CANDIDATE and s.role is not Role.MENTIONED]
             lost = [s for s in seen if s.address.key not in second[part.line.name]]
             if lost:
-                yield self.finding(lost[0], f"mail-parser does not see {lost[0].address} in {part.line.name}", also=lost[1:5])
+                yield self.finding(
+                    lost[0], f"mail-parser does not see {lost[0].address} in {part.line.name}", also=lost[1:5]
+                )
         for name, keys in second.items():
             own = {s.address.key for part in parts if part.line.name == name for s in message.read(part)}
             where = next((part for part in parts if part.line.name == name), None)
             for key in sorted(keys - own) if where else ():
                 assert where is not None
-                yield self.finding(message.header.field(where.line), f"only mail-parser sees {key} in {name}", subject=key)
+                yield self.finding(
+                    message.header.field(where.line), f"only mail-parser sees {key} in {name}", subject=key
+                )
 
     @staticmethod
     def _doubtful(message: Message, parts: list[Part]) -> bool:
@@ -71,7 +75,8 @@ class ReaderDisagreement(Rule):
             return True
         counts = Counter(part.line.name for part in parts)
         return max(counts.values()) > 1 or any(
-            not message.is_ordinary(part) and any(s.tier is not Tier.PLAIN for s in message.read(part)) for part in parts
+            not message.is_ordinary(part) and any(s.tier is not Tier.PLAIN for s in message.read(part))
+            for part in parts
         )
 
 

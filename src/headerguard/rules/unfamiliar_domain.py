@@ -85,7 +85,9 @@ class UnfamiliarBlindRecipient(_UnfamiliarDomain):
 
     def candidates(self, message: Message, closed: set[Role]) -> list[Sighting]:
         """The surest place of each hidden recipient, if it is in a closed role."""
-        found = []
+        found: list[Sighting] = []
+        if not message.sightings_of(HIDDEN):
+            return found
         for recipient in message.recipients:
             if recipient.hidden:
                 hiding = [s for s in recipient.sightings if s.role in HIDDEN]

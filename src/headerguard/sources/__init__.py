@@ -204,9 +204,7 @@ def _items(
         yield from read_window(Window(source, progress), reader, named)
 
 
-def _path(
-    path: str, kind: str | None, reader: Reader | None, place: Place, progress: Progress | None
-) -> Items:
+def _path(path: str, kind: str | None, reader: Reader | None, place: Place, progress: Progress | None) -> Items:
     """Read what a path names: a file, a Maildir, or a directory of files."""
     if not os.path.isdir(path):
         if reader is None and os.path.lexists(path):
@@ -222,9 +220,7 @@ def _path(
         yield place._replace(path=path).error("the directory holds no mail")
 
 
-def _directory(
-    path: str, kind: str | None, reader: Reader | None, place: Place, progress: Progress | None
-) -> Items:
+def _directory(path: str, kind: str | None, reader: Reader | None, place: Place, progress: Progress | None) -> Items:
     """Read what a directory holds: as the Maildir it is, or every file in it."""
     for found in _walk(path, kind, place):
         if isinstance(found, SourceError):
@@ -262,9 +258,7 @@ def _walk(path: str, kind: str | None, place: Place) -> Iterator[tuple[str, bool
 def _entries(path: str) -> list[tuple[str, bool]]:
     """The files and directories (True) in a directory, sorted by name."""
     with os.scandir(path) as found:
-        entries = sorted(
-            (entry for entry in found if not entry.name.startswith(".")), key=lambda entry: entry.name
-        )
+        entries = sorted((entry for entry in found if not entry.name.startswith(".")), key=lambda entry: entry.name)
     kinds = ((entry.path, entry.is_dir(follow_symlinks=False), entry) for entry in entries)
     return [(path, is_directory) for path, is_directory, entry in kinds if is_directory or _is_file(entry)]
 

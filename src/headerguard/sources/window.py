@@ -84,9 +84,7 @@ class Window:
     step: int
     """Octets to ask for at least (the memory that a small copy costs)."""
 
-    def __init__(
-        self, file: Readable, progress: Progress | None = None, *, owned: _Seekable | None = None
-    ) -> None:
+    def __init__(self, file: Readable, progress: Progress | None = None, *, owned: _Seekable | None = None) -> None:
         """Look at `file` from where it stands; `owned` is the same file when nobody else reads it."""
         self._file, self._progress = file, progress
         self._seekable = owned if owned is not None and owned.seekable() else None

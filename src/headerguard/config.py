@@ -1,0 +1,581 @@
+"""headerguard.toml, or [tool.headerguard] in pyproject.toml: find it, read it, say everything that is wrong with it.
+
+A table is read by asking it for its keys, each with a check of the value. What was never asked for is an unknown
+key, so no list of known keys can differ from the code. A check returns the value or raises `_RefusedError`; problems
+are collected and raised together.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import partial
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any, TypeVar
+
+from headerguard.address import BUNDLED, Address, SuffixList, Tier, lex, to_a_label
+from headerguard.address import parse as parse_address
+from headerguard.errors import ConfigError
+from headerguard.fields import Role
+from headerguard.finding import Severity
+from headerguard.rule import Bound, Rule, bind, load_rules, near_miss
+from headerguard.rules import BUILTIN, RENAMED
+
+__all__ = ["Allow", "Config", "default", "find", "load", "parse"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Allow:
+    """Findings that are known and accepted for a while: judged, not hidden."""
+
+    rule: str | None
+    """Id of the rule; None: every rule."""
+    subject: str
+    """What they are about, as a report names it: an address, a domain with all that is under it, a field."""
+    stream: str | None
+    """The stream as people name it; None: every stream."""
+    reason: str
+    """Why, for whoever reads it in a year."""
+    until: date | None
+    """The last day on which it holds; None: it never lapses, unless `lapsed_because` says so."""
+    lapsed_because: str | None = None
+    """Why `until` cannot be read. Such an allowance counts as lapsed, not as one that holds for ever."""
+    suffixes: SuffixList = field(default=BUNDLED, repr=False, compare=False)
+    """The Public Suffix List that tells registrable domains."""
+
+    def covers(self, rule: str, subject: str, stream: str | None) -> bool:
+        """Whether a finding is meant, lapsed or not."""
+        if self.rule not in (None, rule) or self.stream not in (None, stream):
+            return False
+        own, other = _subject_key(_as_reported(self.subject)), _subject_key(subject)
+        if "@" in own or own == other:
+            return own == other
+        host = other.rpartition("@")[2]
+        return own in (host, self.suffixes.registrable_domain(host))
+
+    def in_force(self, today: date | None) -> bool:
+        """Whether it holds on a day; None: the day is unknown, so only an unreadable date makes it lapse."""
+        if self.lapsed_because is not None:
+            return False
+        return self.until is None or today is None or today <= self.until
+
+
+def _as_reported(subject: str) -> str:
+    """An address that people wrote, in the form that findings use; anything else as it is."""
+    address = parse_address(subject) if "@" in subject else None
+    return str(address) if address else subject
+
+
+def _subject_key(subject: str) -> str:
+    """The form that compares. Nothing is looked for inside the text: it may come from a hostile message."""
+    local, at, domain = subject.rpartition("@")
+    return Address(local, to_a_label(domain)).key if at else to_a_label(domain.strip())
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What the operator says. Made by `load`, `parse` and `default`."""
+
+    baseline: str | None = None
+    """Path of the baseline to judge against."""
+    fail_on: Severity = Severity.MEDIUM
+    """From which severity a finding fails the command, and is not learned."""
+    false_alarm_rate: float = 1e-4
+    """How often a clean event may be called novel, per novelty event."""
+    page: str | None = None
+    """How many newly opened incidents may wake somebody up, "1/week"; None: not said."""
+    digest: str | None = None
+    """How many newly opened incidents may stand in a list, "5/day"; None: not said."""
+    boundary: tuple[str, ...] = ()
+    """Own relays, as host names (A-labels) and networks (CIDR): trace fields below them are hearsay."""
+    stream_field: str | None = None
+    """Name of the header field that names the stream."""
+    own_domains: frozenset[str] = frozenset()
+    """Registrable domains (A-labels) that the operator sends as and receives at."""
+    suffix_list: str | None = None
+    """Path of a Public Suffix List newer than the bundled one."""
+    enable: tuple[str, ...] = ()
+    """Ids of rules to run besides the built-in ones."""
+    disable: tuple[str, ...] = ()
+    """Ids of rules not to run."""
+    rules: tuple[Rule, ...] = ()
+    """The rules to run, with their options: the built-in ones first, then those of `enable` in its order."""
+    severities: Mapping[str, Severity] = field(default_factory=dict)
+    """What a rule weighs here instead of its own severity, by id."""
+    expected: Mapping[str, Mapping[Role, Bound]] = field(default_factory=dict)
+    """Who may stand in a role, by stream as people name it: declared, so it need not be learned."""
+    allow: tuple[Allow, ...] = ()
+    """Findings that are accepted for a while."""
+    warnings: tuple[str, ...] = ()
+    """What is worth saying and stops nothing, a sentence each."""
+
+
+def find(start: str | os.PathLike[str] = ".") -> Path | None:
+    """The nearest headerguard.toml, or pyproject.toml with the table, from `start` up to the root, if any."""
+    here = Path(start).resolve()
+    for folder in (here, *here.parents):
+        own, project = folder / "headerguard.toml", folder / "pyproject.toml"
+        if os.path.isfile(own):
+            return own
+        if os.path.isfile(project) and _speaks_of_us(project):
+            return project
+    return None
+
+
+def _speaks_of_us(project: Path) -> bool:
+    """Whether it holds the table, or might if it were valid TOML: then `load` says what is wrong with it."""
+    try:
+        text = project.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    try:
+        return _project_table(tomllib.loads(text)) is not None
+    except (ValueError, RecursionError):
+        return "tool.headerguard" in text
+
+
+def load(path: str | os.PathLike[str]) -> Config:
+    """Read a file. Paths in it are relative to it. Raises ConfigError with every problem."""
+    file = Path(path)
+    try:
+        data: Any = tomllib.loads(file.read_bytes().decode("utf-8-sig"))
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{file}: is not TOML: {error}") from error
+    if file.name != "pyproject.toml":
+        return parse(data, str(file), file.parent)
+    data = _project_table(data)
+    if data is None:
+        raise ConfigError(f"{file}: has no table [tool.headerguard]")
+    return _config(data, _Said(str(file)), file.parent, "tool.headerguard")
+
+
+def _project_table(data: Mapping[str, Any]) -> Any:
+    tool = data.get("tool")
+    return tool.get("headerguard") if isinstance(tool, Mapping) else None
+
+
+def parse(data: Mapping[str, Any], source: str = "configuration", base: Path | None = None) -> Config:
+    """Read keys as TOML gives them, paths relative to `base`. Raises ConfigError with every problem."""
+    return _config(data, _Said(source), base or Path(), "")
+
+
+def default() -> Config:
+    """What holds without a file: the built-in rules with their own options."""
+    return parse({})
+
+
+# ---- tables ------------------------------------------------------------------------------------------------
+
+
+class _RefusedError(Exception):
+    """A value that a key does not take; the text says why."""
+
+
+def _takes(what: str, value: Any, near: str = "") -> _RefusedError:
+    return _RefusedError(f"takes {what}, not {_shown(value)}{near}")
+
+
+def _shown(value: Any) -> str:
+    """A value as TOML would write it, short."""
+    if isinstance(value, Mapping):
+        return "a table"
+    if isinstance(value, list | tuple):
+        return "a list"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int) and abs(value) >= 2**63:  # not in TOML, and Python may refuse to write it
+        return "a number of more than 64 bits"
+    shown = repr(value) if isinstance(value, str | None) else str(value)
+    return shown if len(shown) <= 80 else f"{shown[:80]}..."
+
+
+class _Said:
+    """All that was said about one file so far, and the tables that were opened."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.problems: list[str] = []
+        self.warnings: list[str] = []
+        self.tables: list[_Table] = []
+
+    def problem(self, key: str, text: str) -> None:
+        self.problems.append(f"{self.source}: {key}: {text}" if key else f"{self.source}: {text}")
+
+    def warn(self, key: str, text: str) -> None:
+        self.warnings.append(f"{self.source}: {key}: {text}")
+
+    def finish(self) -> tuple[str, ...]:
+        """Raise every problem, unknown keys included; else give the warnings."""
+        for table in self.tables:
+            for name in table.values:
+                if name not in table.asked:
+                    near = near_miss(name.lower().replace("_", "-"), table.asked)
+                    self.problem(table.at(name), f"unknown {table.noun}{near}")
+        if self.problems:
+            raise ConfigError(self.problems)
+        return tuple(self.warnings)
+
+
+class _Table:
+    """A table of the file under its full dotted key."""
+
+    def __init__(self, said: _Said, key: str, values: Any, noun: str = "key") -> None:
+        self.said, self.key, self.noun = said, key, noun
+        self.asked: dict[str, None] = {}
+        self.values: Mapping[str, Any] = values if isinstance(values, Mapping) else {}
+        if not isinstance(values, Mapping):
+            said.problem(key, f"takes a table, not {_shown(values)}")
+        said.tables.append(self)
+
+    def at(self, name: str) -> str:
+        """The full dotted key of a name in this table, quoted as TOML needs it."""
+        written = name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name, ensure_ascii=False)
+        return f"{self.key}.{written}" if self.key else written
+
+    def get(self, name: str, check: Callable[[Any], T], required: bool = False) -> T | None:
+        """The checked value; None where it is absent or wrong."""
+        self.asked[name] = None
+        if name in self.values:
+            return self._checked(self.at(name), self.values[name], check)
+        if required:
+            self.said.problem(self.at(name), "is missing")
+        return None
+
+    def each(self, name: str, check: Callable[[Any], T], what: str) -> tuple[T, ...]:
+        """The checked items of a list."""
+        items = self.get(name, partial(_list, what)) or ()
+        checked = (self._checked(f"{self.at(name)}[{n}]", item, check) for n, item in enumerate(items))
+        return tuple(item for item in checked if item is not None)
+
+    def table(self, name: str, noun: str = "key") -> _Table:
+        """A table inside this one; an empty one where it is absent."""
+        self.asked[name] = None
+        return _Table(self.said, self.at(name), self.values.get(name, {}), noun)
+
+    def tables(self, name: str) -> list[_Table]:
+        """The tables of an array of tables."""
+        items = self.get(name, partial(_tables, f"tables, each under [[{self.at(name)}]]")) or ()
+        return [_Table(self.said, f"{self.at(name)}[{n}]", item) for n, item in enumerate(items)]
+
+    def names(self) -> tuple[str, ...]:
+        """Every key of a table whose keys are free."""
+        self.asked.update(dict.fromkeys(self.values))
+        return tuple(self.values)
+
+    def _checked(self, key: str, value: Any, check: Callable[[Any], T]) -> T | None:
+        try:
+            return check(value)
+        except _RefusedError as refused:
+            self.said.problem(key, str(refused))
+            return None
+
+
+# ---- checks of values --------------------------------------------------------------------------------------
+
+
+def _list(what: str, value: Any) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple):
+        raise _takes(what, value)
+    return tuple(value)
+
+
+def _tables(what: str, value: Any) -> tuple[Any, ...]:
+    items = _list(what, value)
+    if not all(isinstance(item, Mapping) for item in items):
+        raise _takes(what, value)
+    return items
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip() or any("\ud800" <= char <= "\udfff" for char in value):
+        raise _takes("text", value)
+    return value
+
+
+def _severity(value: Any) -> Severity:
+    names = [str(severity) for severity in Severity]
+    if value not in names:
+        near = near_miss(value.lower(), names) if isinstance(value, str) else ""
+        raise _takes("low, medium, high or critical", value, near)
+    return Severity.parse(value)
+
+
+def _rate(value: Any) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < 1:
+        raise _takes("a number above 0 and below 1", value)
+    return float(value)
+
+
+_UNITS = ("hour", "day", "week", "month")
+
+
+def _budget(value: Any) -> str:
+    number, _, unit = value.partition("/") if isinstance(value, str) else ("", "", "")
+    if not re.fullmatch("[1-9][0-9]{0,8}", number) or unit not in _UNITS:
+        near = near_miss(unit, _UNITS) if unit not in _UNITS else ""
+        raise _takes("how many an hour, day, week or month, such as '5/day'", value, near)
+    return f"{number}/{unit}"
+
+
+def _field_name(value: Any) -> str:
+    """RFC 5322 section 2.2: printable ASCII but the colon."""
+    if not isinstance(value, str) or not re.fullmatch("[!-9;-~]+", value):
+        raise _takes("the name of a header field", value)
+    return value
+
+
+_HOST = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.(?=.)|\Z))+", re.DOTALL)
+
+
+def _domain(value: Any, what: str = "a domain") -> str:
+    """A host name or domain as A-labels."""
+    if isinstance(value, str):
+        if _is_host(domain := to_a_label(value)):
+            return domain
+        bare = re.sub(r"\A\s*(?:\*?@|\*?\.)?|\s+\Z", "", value)  # people write *.shop.example and @shop.example
+        if _is_host(to_a_label(bare)):
+            raise _takes(what, value, f"; did you mean {bare!r}?")
+    raise _takes(what, value)
+
+
+def _is_host(domain: str) -> bool:
+    return bool(_HOST.fullmatch(domain)) and not domain.rpartition(".")[2].isdigit()
+
+
+def _relay(value: Any) -> str:
+    """A host name, or a network in its canonical form."""
+    what = "a host name or a network such as '192.0.2.0/24'"
+    try:
+        return str(ip_network(_text(value)))
+    except ValueError as error:
+        if "/" in value:
+            raise _RefusedError(f"takes {what}: {error}") from None
+    return _domain(value, what)
+
+
+def _place(value: Any) -> str:
+    """An entry of a bound: exactly one address, or a domain."""
+    text = _text(value)
+    octets = text.encode().decode("latin-1")
+    found = [box for box in lex(octets).mailboxes if box.tier is Tier.PLAIN]
+    if len(found) == 1 and not octets[found[0].end :].strip(" >."):
+        local, domain = found[0].address.local_part, found[0].address.domain
+        if local != "*" and (_is_host(domain) or domain.startswith("[")):
+            return text
+    return _domain(text, "an address or a domain")
+
+
+def _until(value: Any) -> date | str:
+    """The day, or why a text holds none."""
+    if isinstance(value, datetime):
+        return value.date()
+    if isinstance(value, date):
+        return value
+    if not isinstance(value, str):
+        raise _takes("a date", value)
+    try:
+        return datetime.fromisoformat(value).date()
+    except ValueError:
+        return f"{_shown(value)} is not a date"
+
+
+def _suffix_file(base: Path, value: Any) -> str:
+    """The path of a file that holds suffixes, and nothing else but comments and empty lines."""
+    path = str(base / _text(value))
+    try:
+        with open(path, encoding="utf-8") as file:
+            words = [line.split(maxsplit=1)[0] for line in file if line.strip() and not line.startswith("//")]
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+        raise _RefusedError(f"{path} cannot be read: {why}") from None
+    odd = [word for word in words if not re.fullmatch(r"!?(?:\*|[\w-]+)(?:\.[\w-]+)*", word)]
+    if odd or not words:
+        why = f"{_shown(odd[0])} is not a suffix" if odd else "it is empty"
+        raise _RefusedError(f"{path} is not a Public Suffix List: {why}")
+    return path
+
+
+# ---- the whole ---------------------------------------------------------------------------------------------
+
+
+def _config(data: Any, said: _Said, base: Path, key: str) -> Config:
+    top = _Table(said, key, data)
+    suffix_list = top.get("suffix-list", partial(_suffix_file, base))
+    suffixes = SuffixList(suffix_list) if suffix_list else BUNDLED
+    budget = top.table("budget")
+    rules = _Rules(top)
+    return Config(
+        baseline=top.get("baseline", lambda value: str(base / _text(value))),
+        fail_on=top.get("fail-on", _severity) or Severity.MEDIUM,
+        false_alarm_rate=top.get("false-alarm-rate", _rate) or 1e-4,
+        page=budget.get("page", _budget),
+        digest=budget.get("digest", _budget),
+        boundary=top.each("boundary", _relay, "a list of host names and networks"),
+        stream_field=top.get("stream-field", _field_name),
+        own_domains=frozenset(_own_domains(top, suffixes)),
+        suffix_list=suffix_list,
+        enable=rules.enabled,
+        disable=rules.disabled,
+        rules=tuple(rules.bound()),
+        severities=rules.severities,
+        expected=_expected(top.table("streams"), suffixes),
+        allow=tuple(_allow(table, rules, suffixes) for table in top.tables("allow")),
+        warnings=said.finish(),
+    )
+
+
+def _own_domains(top: _Table, suffixes: SuffixList) -> Iterator[str]:
+    for domain in top.each("own-domains", _domain, "a list of domains"):
+        registrable = suffixes.registrable_domain(domain)
+        if registrable != domain:
+            top.said.warn(top.at("own-domains"), f"{domain!r} stands for the whole of {registrable!r}")
+        yield registrable
+
+
+class _Rules:
+    """The rules that a configuration may name: the built-in ones and those that it enables."""
+
+    def __init__(self, top: _Table) -> None:
+        self.top, self.said = top, top.said
+        self.types = {rule.id: rule for rule in BUILTIN}
+        self.lost: set[str] = set()  # named in `enable` and not to be had: one problem each is enough
+        self.severities: dict[str, Severity] = {}
+        self.instances: dict[str, Rule | None] = {}
+        self.enabled = top.each("enable", self._load, "a list of rule ids")
+        self.disabled = top.each("disable", self._not_enabled, "a list of rule ids")
+        for name, table in self._tables("", top.table("rules")):
+            self._configure(name, table)
+
+    def known(self, value: Any) -> str:
+        """The id of a rule that may be named."""
+        name = self._current(value)
+        if name not in self.types and name not in self.lost:
+            near = near_miss(name, self.types) or "; a rule of another package has to be named in enable"
+            raise _RefusedError(f"no rule is called {_shown(name)}{near}")
+        return name
+
+    def bound(self) -> Iterator[Rule]:
+        """The rules to run, in a stable order."""
+        for name, rule in self.types.items():
+            if name not in self.disabled:
+                configured = name in self.instances
+                made = self.instances[name] if configured else self._bound(self.top.at("enable"), rule, {})
+                if made is not None:
+                    yield made
+
+    def _current(self, value: Any) -> str:
+        name = _text(value)
+        if name in RENAMED:
+            self.said.warnings.append(f"{self.said.source}: rule {name!r} is called {RENAMED[name]!r} now")
+        return RENAMED.get(name, name)
+
+    def _load(self, value: Any) -> str:
+        name = self._current(value)
+        try:
+            self.types[name] = load_rules([name], BUILTIN)[name]
+        except ConfigError as error:
+            self.lost.add(name)
+            raise _RefusedError("; ".join(error.problems)) from error
+        return name
+
+    def _not_enabled(self, value: Any) -> str:
+        name = self.known(value)
+        if name in self.enabled:
+            raise _RefusedError(f"{name!r} stands in enable too")
+        return name
+
+    def _tables(self, prefix: str, parent: _Table) -> Iterator[tuple[str, _Table]]:
+        """Tables by rule id. [rules.vendor.name] without quotes is a table in a table, and is meant as well."""
+        for name in parent.names():
+            table = parent.table(name)
+            full = prefix + name
+            if any(other.startswith(f"{full}.") for other in (*self.types, *self.lost)):
+                yield from self._tables(f"{full}.", table)
+            else:
+                yield full, table
+
+    def _configure(self, written: str, table: _Table) -> None:
+        """Severity and options of one rule."""
+        try:
+            name = self.known(written)
+        except _RefusedError as refused:
+            table.names()
+            self.said.problem(table.key, str(refused))
+            return
+        if name in self.lost:
+            table.names()
+        elif name in self.instances:
+            self.said.problem(table.key, f"{name!r} has a table already")
+        else:
+            if severity := table.get("severity", _severity):
+                self.severities[name] = severity
+            self.instances[name] = self._bound(table.key, self.types[name], _options(self.types[name], table))
+
+    def _bound(self, key: str, rule: type[Rule], options: Mapping[str, Any]) -> Rule | None:
+        try:
+            return bind(rule, options) if options else rule()
+        except ConfigError as error:
+            for problem in error.problems:
+                self.said.problem(key, problem)
+        except Exception as error:  # a rule of another package may refuse its options in any way
+            self.said.problem(key, f"rule {rule.id!r} cannot be made: {type(error).__name__}: {error}")
+        return None
+
+
+def _options(rule: type[Rule], table: _Table) -> dict[str, Any]:
+    """The options of a rule that a table holds, under the only spelling there is."""
+    options = {}
+    for name in (option.name.replace("_", "-") for option in dataclasses.fields(rule)):
+        table.asked[name] = None
+        if name in table.values:
+            value = table.values[name]
+            options[name] = list(value) if isinstance(value, tuple) else value
+    return options
+
+
+def _stream(name: str) -> str:
+    """A stream as `Level.name` writes it: a bare name stands for the kind "stream"."""
+    return name.removeprefix("stream:")
+
+
+def _expected(streams: _Table, suffixes: SuffixList) -> dict[str, dict[Role, Bound]]:
+    found: dict[str, dict[Role, Bound]] = {}
+    for name in streams.names():
+        bounds = {}
+        expected = streams.table(name).table("expected", "role")
+        for role in Role:
+            key = role.replace("_", "-")
+            entries = expected.each(key, _place, "a list of addresses and domains")
+            if key in expected.values:
+                bounds[role] = Bound(entries, suffixes)
+        if _stream(name) in found:
+            streams.said.problem(streams.at(name), f"stream {_stream(name)!r} has a table already")
+        found[_stream(name)] = bounds
+    return found
+
+
+def _allow(table: _Table, rules: _Rules, suffixes: SuffixList) -> Allow:
+    rule, stream = table.get("rule", rules.known), table.get("stream", _text)
+    subject, reason = table.get("subject", _subject, True), table.get("reason", _text, True)
+    until = table.get("until", _until)
+    unreadable = until if isinstance(until, str) else None
+    if unreadable:
+        table.said.warn(table.at("until"), f"{unreadable}, so the allowance of {subject!r} counts as lapsed")
+    day = until if isinstance(until, date) else None
+    return Allow(rule, subject or "", _stream(stream) if stream else None, reason or "", day, unreadable, suffixes)
+
+
+def _subject(value: Any) -> str:
+    """An address, or a domain or field, which look alike."""
+    return _place(value) if isinstance(value, str) and "@" in value else _text(value)
