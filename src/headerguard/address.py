@@ -37,7 +37,7 @@ class Address(NamedTuple):
     local_part: str
     """The local part with quotes and quoted-pairs resolved, otherwise exactly as written."""
     domain: str
-    """Lower-case A-label form (RFC 5890), without a trailing dot; a literal keeps its brackets; "" for a bare local part."""
+    """Lower-case A-label form (RFC 5890), without trailing dot; a literal has its brackets; "" for a bare local part."""
 
     def __str__(self) -> str:
         """Write the addr-spec, quoting the local part where RFC 5322 needs it."""
@@ -49,7 +49,8 @@ class Address(NamedTuple):
     @property
     def key(self) -> str:
         """The form that compares: local part folded in ASCII only, domain as A-label, nothing else folded."""
-        return f"{self.local_part.translate(_ASCII_LOWER)}@{self.domain}"
+        local = self.local_part
+        return f"{local.lower() if local.isascii() else local.translate(_ASCII_LOWER)}@{self.domain}"
 
     @property
     def registrable_domain(self) -> str:
@@ -226,16 +227,22 @@ _MEMBER = (
     rf"|((?:{_DOT_ATOM}++|\"(?:[^\"\\\x00]|\\[^\x00])*+\"|[ \t\r\n]++)*+)<({_DOT_ATOM}++)@({_DOMAIN})>)[ \t\r\n]*+"
 )
 _match_member = re.compile(_MEMBER + r"(?:,|\Z)").match
-# The same without captures and without an address or an encoded-word in a display name: "nothing odd here".
+# The same without captures: a list that no reader can take in another way.
 _match_plain_list = re.compile(
     rf"(?:[ \t\r\n]*+(?:{_DOT_ATOM}++@{_DOMAIN}"
-    rf"|(?:(?!=\?){_DOT_ATOM}++|\"(?:[^\"\\\x00@])*+\"|[ \t\r\n]++)*+<{_DOT_ATOM}++@{_DOMAIN}>)[ \t\r\n]*+(?:,|\Z))*+[ \t\r\n]*+\Z"
+    rf"|(?:{_DOT_ATOM}++|\"(?:[^\"\\\x00@])*+\"|[ \t\r\n]++)*+<{_DOT_ATOM}++@{_DOMAIN}>)[ \t\r\n]*+(?:,|\Z))*+"
+    r"[ \t\r\n]*+\Z"
 ).match
 
 
 def is_plain(text: str, start: int, end: int) -> bool:
-    """Whether a list is so ordinary that no reader can differ on it, and no display name can hold an address."""
-    return _match_plain_list(text, start, end) is not None
+    """Whether no reader can differ on a list, and no display name in it holds an address or a line end."""
+    if _match_plain_list(text, start, end) is None:
+        return False
+    if text.find("=?", start, end) < 0:
+        return True
+    shown = decode_words(text[start:end])
+    return shown.count("@") == text.count("@", start, end) and shown.count("\n") <= text.count("\n", start, end)
 
 
 _new = tuple.__new__  # half the cost of the generated constructors, which counts here

@@ -59,7 +59,7 @@ LEARNED_ROLES = frozenset(
 class Seen(NamedTuple):
     """How often a value was seen, and when. Days are proleptic Gregorian ordinals in UTC; 0 is "no date"."""
 
-    count: int
+    count: int  # type: ignore[assignment]
     first: int
     last: int
 
@@ -67,6 +67,9 @@ class Seen(NamedTuple):
         """Join two counts."""
         first = min(self.first, other.first) if self.first and other.first else self.first or other.first
         return Seen(self.count + other.count, first, max(self.last, other.last))
+
+
+_NEVER = Seen(0, 0, 0)
 
 
 def _day(ordinal: int) -> date | None:
@@ -104,7 +107,7 @@ class RoleHistory:
 class Profile:
     """What one level of a stream has done."""
 
-    seen: Seen = Seen(0, 0, 0)
+    seen: Seen = _NEVER
     """Messages, first and last day."""
     roles: dict[str, RoleHistory] = field(default_factory=dict)
     """Per role (`Role` value) what it has shown."""
@@ -115,7 +118,7 @@ class Profile:
         return self.seen.count
 
     def closed(self, role: Role, unused: bool = True) -> bool:
-        """Whether a role is closed: used often with hardly any variety or, if `unused` counts, never in enough messages."""
+        """Whether a role is closed: used often with hardly any variety or, if `unused`, never in enough messages."""
         history = self.roles.get(role)
         return unused and self.seen.count >= ENOUGH if history is None else history.closed
 
@@ -196,10 +199,13 @@ class Baseline:
     ) -> None:
         """Add one message at every level. `without`: (role, registrable domain) pairs that must not become known."""
         roles: dict[Role, set[str]] = {}
-        shown = {str(a) for a in message.hidden}
+        hidden: set[str] | None = None
         for sighting in message.sightings_of(LEARNED_ROLES):
-            if sighting.role is Role.ENVELOPE and str(sighting.address) not in shown:
-                continue
+            if sighting.role is Role.ENVELOPE:
+                if hidden is None:
+                    hidden = {recipient.address.key for recipient in message.recipients if recipient.hidden}
+                if sighting.address.key not in hidden:
+                    continue
             domain = suffixes.registrable_domain(sighting.address.domain)
             if not without or (sighting.role, domain) not in without:
                 roles.setdefault(sighting.role, set()).add(domain)
@@ -315,7 +321,7 @@ class Baseline:
             raise BaselineError(f"{name}: is not a baseline: {_place(error)}") from error
         try:
             return cls._from_dict(data)
-        except _Malformed as error:
+        except _MalformedError as error:
             raise BaselineError(f"{name}: {error}") from None
 
     @classmethod
@@ -324,7 +330,7 @@ class Baseline:
         schema = top.get("schema")
         if schema != SCHEMA:
             known = isinstance(schema, int) and schema > SCHEMA
-            raise _Malformed(
+            raise _MalformedError(
                 f"schema {schema!r} {'is newer than this program reads' if known else 'is unknown'} ({SCHEMA})"
             )
         baseline = cls()
@@ -332,7 +338,7 @@ class Baseline:
             baseline.streams[key] = _profile(record, f"streams[{key!r}]")
         crowded = top.get("crowded", [])
         if not isinstance(crowded, list) or not all(isinstance(author, str) for author in crowded):
-            raise _Malformed("crowded is not a list of strings")
+            raise _MalformedError("crowded is not a list of strings")
         baseline._count_subjects(crowded)
         return baseline
 
@@ -365,7 +371,7 @@ def _role_changes(key: str, now: Profile, before: Profile) -> Iterator[str]:
 # ---- reading and writing records -------------------------------------------------------------------------------------
 
 
-class _Malformed(ValueError):
+class _MalformedError(ValueError):
     """A record that cannot be read; the text names the place."""
 
 
@@ -377,7 +383,7 @@ def _place(error: BaseException) -> str:
 
 def _mapping(value: Any, where: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise _Malformed(f"{where} is not an object")
+        raise _MalformedError(f"{where} is not an object")
     return value
 
 
@@ -405,9 +411,9 @@ def _seen(value: Any, where: str) -> Seen:
         count, first, last = value
         days = [date.fromisoformat(day).toordinal() if day is not None else 0 for day in (first, last)]
     except (TypeError, ValueError):
-        raise _Malformed(f"{where} is not [count, first day, last day]") from None
+        raise _MalformedError(f"{where} is not [count, first day, last day]") from None
     if not isinstance(count, int) or isinstance(count, bool) or count < 0:
-        raise _Malformed(f"{where} has no whole number of messages")
+        raise _MalformedError(f"{where} has no whole number of messages")
     return Seen(count, *days)
 
 
@@ -417,10 +423,10 @@ def _profile(record: Any, where: str) -> Profile:
     for role, entry in _mapping(fields.get("roles"), f"{where}.roles").items():
         place = f"{where}.roles[{role!r}]"
         if role not in set(Role):
-            raise _Malformed(f"{place} is not a role")
+            raise _MalformedError(f"{place} is not a role")
         messages = _mapping(entry, place).get("messages")
         if not isinstance(messages, int) or messages < 0:
-            raise _Malformed(f"{place}.messages is not a whole number")
+            raise _MalformedError(f"{place}.messages is not a whole number")
         values = entry.get("values")
         history = RoleHistory(messages, None)
         if values is not None:

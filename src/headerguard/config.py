@@ -254,7 +254,7 @@ class _Table:
 
     def each(self, name: str, check: Callable[[Any], T], what: str) -> tuple[T, ...]:
         """The checked items of a list."""
-        items = self.get(name, partial(_list, what)) or ()
+        items = self.get(name, partial(_list, what, object)) or ()
         checked = (self._checked(f"{self.at(name)}[{n}]", item, check) for n, item in enumerate(items))
         return tuple(item for item in checked if item is not None)
 
@@ -265,7 +265,7 @@ class _Table:
 
     def tables(self, name: str) -> list[_Table]:
         """The tables of an array of tables."""
-        items = self.get(name, partial(_tables, f"tables, each under [[{self.at(name)}]]")) or ()
+        items = self.get(name, partial(_list, f"tables, each under [[{self.at(name)}]]", Mapping)) or ()
         return [_Table(self.said, f"{self.at(name)}[{n}]", item) for n, item in enumerate(items)]
 
     def names(self) -> tuple[str, ...]:
@@ -284,17 +284,10 @@ class _Table:
 # ---- checks of values --------------------------------------------------------------------------------------
 
 
-def _list(what: str, value: Any) -> tuple[Any, ...]:
-    if not isinstance(value, list | tuple):
+def _list(what: str, kind: type, value: Any) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(item, kind) for item in value):
         raise _takes(what, value)
     return tuple(value)
-
-
-def _tables(what: str, value: Any) -> tuple[Any, ...]:
-    items = _list(what, value)
-    if not all(isinstance(item, Mapping) for item in items):
-        raise _takes(what, value)
-    return items
 
 
 def _text(value: Any) -> str:
@@ -394,7 +387,7 @@ def _suffix_file(base: Path, value: Any) -> str:
     """The path of a file that holds suffixes, and nothing else but comments and empty lines."""
     path = str(base / _text(value))
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8-sig") as file:
             words = [line.split(maxsplit=1)[0] for line in file if line.strip() and not line.startswith("//")]
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
@@ -509,18 +502,17 @@ class _Rules:
         """Severity and options of one rule."""
         try:
             name = self.known(written)
+            if name in self.instances:
+                raise _RefusedError(f"rule {name!r} has a table already")
         except _RefusedError as refused:
-            table.names()
             self.said.problem(table.key, str(refused))
-            return
-        if name in self.lost:
+            name = ""
+        if name not in self.types:  # said here or at `enable`; what the table holds cannot be told
             table.names()
-        elif name in self.instances:
-            self.said.problem(table.key, f"{name!r} has a table already")
-        else:
-            if severity := table.get("severity", _severity):
-                self.severities[name] = severity
-            self.instances[name] = self._bound(table.key, self.types[name], _options(self.types[name], table))
+            return
+        if severity := table.get("severity", _severity):
+            self.severities[name] = severity
+        self.instances[name] = self._bound(table.key, self.types[name], _options(self.types[name], table))
 
     def _bound(self, key: str, rule: type[Rule], options: Mapping[str, Any]) -> Rule | None:
         try:

@@ -74,7 +74,7 @@ class Entry:
 
 
 _NULL_PATH = re.compile(r"[ \t\r\n]*<?[ \t\r\n]*>?[ \t\r\n]*")
-_RECEIVED_FOR = re.compile(r"[ \t\r\n]for[ \t\r\n]+(<[^<>;\r\n]*>|[^\s<>();]+)", re.IGNORECASE)
+_RECEIVED_FOR = re.compile(r"(?<=[ \t\r\n])[fF][oO][rR][ \t\r\n]++(<[^<>;\r\n]*>|[^\s<>();]+)")
 
 
 def _path(text: str, start: int, end: int) -> Reading:
@@ -126,7 +126,7 @@ def _standard() -> tuple[Entry, ...]:
 
 
 CATALOGUE: Mapping[str, Entry] = {entry.name: entry for entry in _standard()}
-"""Every field that is looked into, by wire name in lower case. Not to be changed (a proxy would cost on every look-up)."""
+"""Every field that is looked into, by wire name in lower case. Read-only by contract; a proxy would cost on each look-up."""
 
 DESTINATION = frozenset(name for name, entry in CATALOGUE.items() if entry.destination)
 """Names of the destination fields."""

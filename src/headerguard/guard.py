@@ -195,7 +195,7 @@ class Guard:
         now: datetime | None = None,
         missing: bool = False,
     ) -> Report:
-        """Judge, then learn what was not flagged at the level that fails: the call of a live pipeline and of a replay."""
+        """Judge, then learn what was not flagged at `fail-on` or above: the call of a pipeline and of a replay."""
         copy = _message(message, envelope, stage, account)
         stream_levels = tuple(copy.levels_as(stream, self.config.stream_field))
         report = self._check(copy, stream_levels, _intent(recipients, blind, missing, self.suffixes), now)
@@ -305,7 +305,7 @@ def _domain(subject: str, suffixes: SuffixList) -> str:
 
 
 class _Completion:
-    """Puts into a finding what only the message knows: the stream, the place among its role, the octets as they stand."""
+    """Puts into a finding what only the message knows: stream, place among its role, octets as they stand."""
 
     def __init__(self, message: Message, stream: str) -> None:
         self.message, self.stream = message, stream

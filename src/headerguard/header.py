@@ -93,13 +93,13 @@ class Field:
 
     @property
     def text(self) -> str:
-        """The value for people: unfolded (RFC 5322 section 2.2.3), encoded-words decoded (RFC 2047), UTF-8 (RFC 6532)."""
+        """The value for people: unfolded (RFC 5322 section 2.2.3), words decoded (RFC 2047), UTF-8 (RFC 6532)."""
         value = self.octets.partition(b":")[2] if b":" in self.octets else self.octets
         unfolded = re.sub(r"\r?\n(?=[ \t])", "", value.decode("latin-1")).strip(" \t\r\n")
         return decode_words(decode_octets(unfolded))
 
 
-# One physical field: a clean name with its colon, or nothing; then everything to the line end and its continuation lines.
+# One physical field: a clean name with its colon, or nothing; then the rest of the line and its continuation lines.
 _find_fields = re.compile(r"([!-9;-~]++:)?([^\n]*+(?:\n[ \t][^\n]*+)*+\n?+)").findall
 _new_line = tuple.__new__  # half the cost of the generated constructor, which counts here
 _CLEAN_NAME = re.compile(r"[!-9;-~]+")
@@ -183,7 +183,7 @@ class Header:
         return Line(name.lower(), start, start + len(before) + 1, end)
 
     def _find_defects(self, limit: int) -> Iterator[Defect]:
-        """Defects of the block, then of the fields; each test looks at the whole block first, so clean mail pays little."""
+        """Defects of the block, then of the fields; each test looks at the whole block first: clean mail pays little."""
         text = self.text
         if self._notes:
             for line in self.lines:
@@ -287,8 +287,8 @@ def decode_octets(text: str) -> str:
 
 # Only charsets that mail uses: any other name would make the codec registry look for, and remember, a module.
 _CHARSET = re.compile(
-    r"utf-?8|utf-?7|utf-16(?:[bl]e)?|us-ascii|ascii|ansi_x3\.4-1968|iso-?8859-\d\d?(?:-[ie])?|iso-2022-(?:jp|kr)(?:-\d)?"
-    r"|windows-\d{3,4}|cp-?\d{3,4}|koi8-[rut]|gb2312|gbk|gb18030|hz-gb-2312|big5(?:-hkscs)?|euc-(?:jp|kr|cn)"
+    r"utf-?8|utf-?7|utf-16(?:[bl]e)?|us-ascii|ascii|ansi_x3\.4-1968|iso-?8859-\d\d?(?:-[ie])?"
+    r"|iso-2022-(?:jp|kr)(?:-\d)?|windows-\d{3,4}|cp-?\d{3,4}|koi8-[rut]|gb2312|gbk|gb18030|hz-gb-2312|big5(?:-hkscs)?|euc-(?:jp|kr|cn)"
     r"|shift_jis|ks_c_5601-1987|latin-?\d|macintosh|tis-620",
     re.IGNORECASE,
 )

@@ -135,8 +135,9 @@ class Message:
     """One copy of an outbound message. Immutable by contract; views are computed when first asked for."""
 
     __slots__ = (
-        "_defects",
         "_levels",
+        "_list_defects",
+        "_ordinary",
         "_parts",
         "_readings",
         "_recipients",
@@ -172,7 +173,8 @@ class Message:
         self.stage = self._inferred_stage() if stage is None else Stage(stage)
         self._parts: list[Part] | None = None
         self._readings: dict[int, list[Sighting]] = {}
-        self._defects: list[Defect] = []
+        self._list_defects: dict[int, list[Defect]] = {}
+        self._ordinary: dict[int, bool] = {}
         self._sightings: tuple[Sighting, ...] | None = None
         self._recipients: tuple[Recipient, ...] | None = None
         self._levels: tuple[Level, ...] | None = None
@@ -296,8 +298,13 @@ class Message:
             ]
             self._readings[part.line.start] = sightings
             if defects:
-                self._defects += [Defect(d, self.header.span(s, e), name) for d, s, e in defects]
+                self._list_defects[part.line.start] = [Defect(d, self.header.span(s, e), name) for d, s, e in defects]
         return sightings
+
+    def defects_of(self, part: Part) -> list[Defect]:
+        """What is odd inside the address list of one field."""
+        self.read(part)
+        return self._list_defects.get(part.line.start, [])
 
     def sightings_of(self, roles: Collection[Role]) -> list[Sighting]:
         """The sightings in some roles only; fields of other roles are not parsed."""
@@ -333,13 +340,15 @@ class Message:
     @property
     def defects(self) -> tuple[Defect, ...]:
         """Everything odd about this copy: the header's defects, then those of its address lists."""
-        for part in self.parts:
-            self.read(part)
-        return (*self.header.defects, *self._defects)
+        return (*self.header.defects, *(defect for part in self.parts for defect in self.defects_of(part)))
 
     def is_ordinary(self, part: Part) -> bool:
         """Whether a field is so plain that no reader can differ on it, told without parsing it."""
-        return part.cap is Tier.PLAIN and is_plain(self.header.text, part.line.value, part.line.end)
+        ordinary = self._ordinary.get(part.line.start)
+        if ordinary is None:
+            ordinary = part.cap is Tier.PLAIN and is_plain(self.header.text, part.line.value, part.line.end)
+            self._ordinary[part.line.start] = ordinary
+        return ordinary
 
     # ---- recipients
 

@@ -186,15 +186,18 @@ class Rule:
     ) -> Finding:
         """A finding whose primary evidence is `where`; one that rests on a mere candidate weighs one severity less."""
         weight = severity or self.severity
-        if _tier(where) is Tier.CANDIDATE:
+        if _is_candidate(where):
             weight = Severity(max(weight - 1, Severity.LOW))
             summary += " (only some readers see it)"
         evidence = tuple(item for place in (where, *also) for item in _evidence(place))
         return Finding(self.id, subject or _subject(where), weight, summary, evidence, layer=layer, history=history)
 
 
-def _tier(where: Where) -> Tier | None:
-    return where.tier if isinstance(where, Recipient | Sighting) else None
+def _is_candidate(where: Where) -> bool:
+    """Whether the evidence is a recipient that only some readers see; a mention in a name is never one."""
+    if isinstance(where, Recipient | Sighting):
+        return where.tier is Tier.CANDIDATE and not (isinstance(where, Sighting) and where.role is Role.MENTIONED)
+    return False
 
 
 def _subject(where: Where) -> str:

@@ -1,8 +1,8 @@
 """Which routine mail is this? A key for each level that a message belongs to, finest first.
 
 A stream is what the sender's system calls it: the caller's own name, else the template id, campaign or tag that an ESP
-field carries, else the List-Id (RFC 2919). Without any of these it is the author, refined by the subject with everything
-variable masked. All keys live inside the account. Per-send ids are never used.
+field carries, else the List-Id (RFC 2919). Without any of these it is the author, refined by the subject with
+everything variable masked. All keys live inside the account. Per-send ids are never used.
 """
 
 from __future__ import annotations

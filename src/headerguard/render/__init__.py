@@ -95,7 +95,8 @@ def _unknown(format: str) -> str:
 class _Callable(ModuleType):
     """`headerguard.render` is a function to users and a module to the import system, which writes it last.
 
-    So `from headerguard import render` may give either, depending on what was imported before: both can be called.
+    So `from headerguard import render` may give either, depending on what was imported before: both can be
+    called.
     """
 
     def __call__(self, *arguments: Any, **options: Any) -> str:

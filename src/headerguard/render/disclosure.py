@@ -55,20 +55,20 @@ def encodable(text: str) -> str:
 
 
 def cut(text: str, limit: int) -> str:
-    """At most about `limit` characters of a text, and how many were left off."""
+    """The first `limit` characters of a text, and how many were left off. To be used after redaction."""
     left_off = len(text) - limit
     return text if left_off <= 0 else f"{text[:limit]}[... {left_off:,} characters more]"
 
 
-# A local part as it may stand before an "@" in any text. Linear in time: possessive, from where a word starts.
-_ATOM = r"[^\x00-\x20\"(),:;<>@\[\\\]\x7f\s]"
+# A local part as it may stand before an "@" in any text. Linear in time: possessive, from the head of a word.
+_ATOM = r"[^\x00-\x20\"(),:;<>@\[\\\]\x7f]"
 _LOCAL_PART = re.compile(
     rf'(?:(?<!{_ATOM})({_ATOM}){_ATOM}*+|"(?:\\(.)|([^"\\]))?(?:[^"\\]|\\.){{0,1000}}+")[ \t\r\n]*+@',
     re.DOTALL,
 )
 # The same before an "@" that is itself encoded: quoted-printable, URL, HTML, JSON, full width.
-_PLAIN = r"[A-Za-z0-9.!#$'*+/?^_`{|}~\x80-\U0010ffff-]"
-_CODED = re.compile(rf"(?<!{_PLAIN})({_PLAIN}){_PLAIN}*?(=40|%40|&#64;|\\u0040|\uff20)", re.IGNORECASE)
+_PLAIN = r"[^\x00-\x20\"%&(),:;<=>@\[\\\]\x7f\uff20]"
+_CODED = re.compile(rf"(?<!{_PLAIN})({_PLAIN}){_PLAIN}*+(=40|%40|&#64;|\\u0040|\uff20)")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{8,}+={0,2}+")
 _WRITTEN_ADDRESS = re.compile(rb"[\t\r\n -~]*@[\t\r\n -~]*")
 
@@ -107,11 +107,12 @@ class Disclosure:
         """Source octets. Redacted is what the address lexer finds, behind encoded-words and base64 too."""
         if self.full:
             return text
-        rest = len(text)
-        for box in reversed(lex(text).mailboxes):
-            if box.end <= rest:
-                text, rest = text[: box.start] + self.address(box.address) + text[box.end :], box.start
-        return self.text(_BASE64.sub(_without_address, decode_words(text)))
+        parts, end = [], 0
+        for box in sorted(lex(text).mailboxes, key=lambda box: (box.start, -box.end)):
+            if box.start >= end:  # of readings that overlap, the one that starts first
+                parts += [text[end : box.start], self.address(box.address)]
+                end = box.end
+        return self.text(_BASE64.sub(_without_address, decode_words("".join(parts) + text[end:])))
 
 
 def _first_character(match: re.Match[str]) -> str:

@@ -21,6 +21,7 @@ from headerguard.render.words import (
     line_of,
     odds,
     place_of,
+    shown_path,
     stream_of,
 )
 
@@ -71,39 +72,42 @@ def _chosen(kept: dict[Severity, list[str]], failures: list[str], options: Optio
 def _annotation(report: Report, number: int, finding: Finding, show: Disclosure) -> str:
     """One finding: the file and line it stands at, and what there is to say in a few lines."""
     piece = anchor(finding)
-    lines = [show.text(finding.summary)]
+    lines = [_said(show.text(finding.summary))]
     if piece is not None:
-        lines.append(f"{place_of(piece)}  {cut(show.source(piece.text), _SOURCE_LIMIT)}")
+        lines.append(f"{visible(place_of(piece))}  {_said(show.source(piece.text), _SOURCE_LIMIT)}")
     stream = stream_of(report)
-    where = label(report.message, number) + (f" of stream '{show.text(stream)}'" if stream else "")
+    where = label(report.message, number)
+    where += f" of stream '{_said(show.text(stream), _SOURCE_LIMIT)}'" if stream else ""
     lines += [history(finding, show), odds(finding.p_value), where]
-    span = None if piece is None else piece.span
     return _command(
         _KINDS[finding.severity],
-        f"{finding.rule} ({finding.severity})",
+        f"{visible(finding.rule)} ({finding.severity})",
         *filter(None, lines),
         file=file_of(report.message),
-        line=line_of(report.message, span),
+        line=line_of(report.message, piece.span if piece else None),
     )
 
 
 def _failure(rule: str, noted: Noted, show: Disclosure) -> str:
-    text = f"on {count(noted.messages, 'message')}: {show.text(noted.text)}"
-    return _command("error", f"{rule} failed", text)
+    text = f"on {count(noted.messages, 'message')}: {_said(show.text(noted.text))}"
+    return _command("error", f"{visible(rule)} failed", text)
+
+
+def _said(text: str, limit: int = _TEXT_LIMIT) -> str:
+    return visible(cut(text, limit))
 
 
 def _command(kind: str, title: str, *lines: str, file: str | None = None, line: int | None = None) -> str:
-    """One workflow command on one line."""
-    given = {"file": file, "line": line if file else None, "title": title}
+    """One workflow command on one line, from text without line ends."""
+    given = {"file": shown_path(file) if file else None, "line": line if file else None, "title": title}
     properties = ",".join(f"{name}={_property(str(value))}" for name, value in given.items() if value)
-    text = "%0A".join(_data(cut(visible(line), _TEXT_LIMIT)) for line in lines)
-    return f"::{kind} {properties}::{text}\n"
+    return f"::{kind} {properties}::{'%0A'.join(map(_data, lines))}\n"
 
 
 def _data(text: str) -> str:
-    """Escape as the toolkit does; line ends have been made visible before."""
+    """Escape as GitHub's toolkit does."""
     return text.replace("%", "%25")
 
 
 def _property(text: str) -> str:
-    return _data(visible(text)).replace(":", "%3A").replace(",", "%2C")
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -19,6 +19,7 @@ __all__ = ["chunks"]
 
 _LIMIT = 300
 """Characters of a name or a summary in an attribute."""
+_NEWLINE = "\n"
 _MARKUP = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})
 
 
@@ -36,8 +37,7 @@ def chunks(reports: Iterable[Report], options: Options) -> Iterator[str]:
     plain = replace(options, colour=False)
     suites: dict[str, _Suite] = {}
     for number, report in enumerate(reports):
-        name = visible(options.show.text(stream_of(report) or "-"))
-        _add(suites.setdefault(cut(name, _LIMIT), _Suite()), report, number, plain)
+        _add(suites.setdefault(_stream(report, plain), _Suite()), report, number, plain)
     yield '<?xml version="1.0" encoding="UTF-8"?>\n'
     yield f"<testsuites{_totals('headerguard', list(suites.values()))}>\n"
     for name, suite in suites.items():
@@ -56,10 +56,13 @@ def _add(suite: _Suite, report: Report, number: int, options: Options) -> None:
 def _case(report: Report, number: int, options: Options) -> str:
     """One message: a failure when there are findings, an error when a rule failed."""
     name = f"{label(report.message, number)} {subject(report.message, options.show)}"
-    stream = visible(options.show.text(stream_of(report) or "-"))
-    head = f"<testcase{_attributes(name=name, classname=stream)}"
+    head = f"<testcase{_attributes(name=name, classname=_stream(report, options))}"
     told = "".join(_outcomes(report, number, options))
     return f"{head}>\n{told}</testcase>\n" if told else f"{head}/>\n"
+
+
+def _stream(report: Report, options: Options) -> str:
+    return visible(cut(options.show.text(stream_of(report) or "-"), _LIMIT))
 
 
 def _outcomes(report: Report, number: int, options: Options) -> Iterator[str]:
@@ -67,12 +70,12 @@ def _outcomes(report: Report, number: int, options: Options) -> Iterator[str]:
         worst = max(report.findings, key=lambda finding: finding.severity)
         summary = f"{worst.rule} ({worst.severity}): {options.show.text(worst.summary)}"
         more = f" (and {len(report.findings) - 1} more)" if len(report.findings) > 1 else ""
-        attributes = _attributes(message=cut(visible(summary), _LIMIT) + more, type=visible(worst.rule))
+        attributes = _attributes(message=visible(cut(summary, _LIMIT)) + more, type=visible(worst.rule))
         yield f"<failure{attributes}>{_xml(block(report, number, options))}</failure>\n"
     if report.failures:
         lines = [f"{failure.rule}: {options.show.text(failure.error)}" for failure in report.failures]
-        attributes = _attributes(message=visible(lines[0]), type=visible(report.failures[0].rule))
-        yield f"<error{attributes}>{_xml(chr(10).join(map(visible, lines)))}</error>\n"
+        attributes = _attributes(message=visible(cut(lines[0], _LIMIT)), type=visible(report.failures[0].rule))
+        yield f"<error{attributes}>{_xml(_NEWLINE.join(map(visible, lines)))}</error>\n"
 
 
 def _totals(name: str, suites: list[_Suite]) -> str:
@@ -85,7 +88,7 @@ def _totals(name: str, suites: list[_Suite]) -> str:
 
 
 def _attributes(**values: str) -> str:
-    return "".join(f' {name}="{_xml(cut(value, 2 * _LIMIT))}"' for name, value in values.items())
+    return "".join(f' {name}="{_xml(value)}"' for name, value in values.items())
 
 
 def _xml(text: str) -> str:

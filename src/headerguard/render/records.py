@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from typing import Any
@@ -131,7 +130,7 @@ def _finding(finding: Finding, show: Disclosure) -> Record:
         "subject": _said(finding.subject, show),
         "severity": str(finding.severity),
         "summary": _said(finding.summary, show),
-        "p_value": p_value if p_value is not None and math.isfinite(p_value) else None,
+        "p_value": p_value if p_value is not None and 0 <= p_value <= 1 else None,
         "layer": encodable(finding.layer),
         "account": _text(finding.account, show),
         "stream": _text(finding.stream, show),

@@ -50,7 +50,7 @@ class Row(NamedTuple):
 def roster(message: Message, findings: Sequence[Finding]) -> tuple[list[Row], list[Finding]]:
     """Every recipient in the order of the header, and the findings that are about no recipient."""
     places = _places(message)
-    listed = sorted(message.recipients, key=lambda recipient: _RANK[_best(recipient).role])
+    listed = sorted(message.recipients, key=lambda recipient: _first(places, recipient))
     told: dict[int, list[Finding]] = {}
     worst: dict[int, Severity] = {}
     others = []
@@ -62,7 +62,7 @@ def roster(message: Message, findings: Sequence[Finding]) -> tuple[list[Row], li
         else:
             others.append(finding)
     rows = [
-        Row(places[_best(recipient)], recipient, worst.get(number), tuple(told.get(number, ())))
+        Row(_written(_first(places, recipient)), recipient, worst.get(number), tuple(told.get(number, ())))
         for number, recipient in enumerate(listed)
     ]
     return rows, others
@@ -80,19 +80,26 @@ def shortened(rows: Sequence[Row], limit: int = 12) -> tuple[list[Row], int]:
     return shown, len(rows) - len(shown)
 
 
-def _places(message: Message) -> dict[Sighting, str]:
-    """The place of each sighting, numbered among the addresses of its role."""
+_Place = tuple[int, int]  # rank of the role, number among the addresses of that role
+
+
+def _places(message: Message) -> dict[Sighting, _Place]:
+    """The place of each sighting."""
     numbers: Counter[Role] = Counter()
-    places: dict[Sighting, str] = {}
+    places: dict[Sighting, _Place] = {}
     for sighting in message.sightings_of(RECIPIENT):
-        places.setdefault(sighting, f"{sighting.role}[{numbers[sighting.role]}]")
+        places.setdefault(sighting, (_RANK[sighting.role], numbers[sighting.role]))
         numbers[sighting.role] += 1
     return places
 
 
-def _best(recipient: Recipient) -> Sighting:
+def _first(places: dict[Sighting, _Place], recipient: Recipient) -> _Place:
     """The place to show a recipient at."""
-    return min(recipient.sightings, key=lambda sighting: _RANK[sighting.role])
+    return min(places[sighting] for sighting in recipient.sightings)
+
+
+def _written(place: _Place) -> str:
+    return f"{_ORDER[place[0]]}[{place[1]}]"
 
 
 def _culprits(recipients: Sequence[Recipient], findings: Sequence[Finding]) -> Iterator[tuple[Finding, list[int]]]:

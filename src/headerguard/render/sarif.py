@@ -118,13 +118,17 @@ def _result(report: Report, finding: Finding, rules: _Rules, show: Disclosure) -
 
 def _sentences(finding: Finding, show: Disclosure) -> str:
     """The summary, what was known before, and how rare it is."""
-    parts = [visible(show.text(finding.summary)), history(finding, show), odds(finding.p_value)]
+    parts = [_said(finding.summary, show), history(finding, show), odds(finding.p_value)]
     return _plain("; ".join(filter(None, parts)) or visible(finding.rule))
+
+
+def _said(text: str, show: Disclosure) -> str:
+    return visible(cut(show.text(text), _TEXT_LIMIT))
 
 
 def _plain(text: str) -> str:
     """A message without embedded links (SARIF section 3.11.6), which a viewer would make clickable."""
-    return cut(text.replace("[", "\\[").replace("]", "\\]") if "](" in text else text, _TEXT_LIMIT)
+    return text.replace("[", "\\[").replace("]", "\\]") if "](" in text else text
 
 
 def _properties(report: Report, finding: Finding, show: Disclosure) -> Record:
@@ -133,12 +137,12 @@ def _properties(report: Report, finding: Finding, show: Disclosure) -> Record:
     properties = {
         "severity": str(finding.severity),
         "security-severity": _SCORES[finding.severity],
-        "subject": cut(visible(show.text(finding.subject)), _TEXT_LIMIT),
+        "subject": _said(finding.subject, show),
         "layer": visible(finding.layer),
         "stage": str(report.message.stage),
-        "stream": None if stream is None else cut(visible(show.text(stream)), _TEXT_LIMIT),
+        "stream": None if stream is None else _said(stream, show),
         "odds": odds(finding.p_value) or None,
-        "blindSpots": [cut(visible(show.text(text)), _TEXT_LIMIT) for text in report.blind_spots],
+        "blindSpots": [_said(text, show) for text in report.blind_spots],
     }
     return {name: value for name, value in properties.items() if value}
 
@@ -149,10 +153,8 @@ def _properties(report: Report, finding: Finding, show: Disclosure) -> Record:
 def _location(report: Report, piece: Evidence | None, show: Disclosure) -> Record:
     """A place: the file as far as there is one, and the field within the stream."""
     place = "message" if piece is None else visible(place_of(piece))
-    stream = visible(show.text(stream_of(report) or "-"))
-    location: Record = {
-        "logicalLocations": [{"name": place, "fullyQualifiedName": f"{cut(stream, _TEXT_LIMIT)}/{place}"}]
-    }
+    name = f"{_said(stream_of(report) or '-', show)}/{place}"
+    location: Record = {"logicalLocations": [{"name": place, "fullyQualifiedName": name}]}
     path = file_of(report.message)
     if path is not None:
         location["physicalLocation"] = {"artifactLocation": {"uri": _uri(path)}} | _region(report, piece)
@@ -169,7 +171,7 @@ def _region(report: Report, piece: Evidence | None) -> Record:
 
 
 def _related(report: Report, piece: Evidence, show: Disclosure) -> Record:
-    text = visible(show.text(piece.note)) or cut(visible(show.source(piece.text)), _SOURCE_LIMIT)
+    text = _said(piece.note, show) or visible(cut(show.source(piece.text), _SOURCE_LIMIT))
     return {**_location(report, piece, show), "message": {"text": _plain(text)}}
 
 
@@ -211,7 +213,7 @@ def _invocation(options: Options) -> Record:
 
 def _notification(rule: str, noted: Noted, what: str, show: Disclosure) -> Record:
     """What happened to one rule: it failed, or it was skipped."""
-    first = visible(show.text(noted.text))
+    first = _said(noted.text, show)
     text = f"{visible(rule)} {what} on {count(noted.messages, 'message')}; the first time: {first}"
     return {
         "level": "error" if what == "failed" else "note",

@@ -95,6 +95,7 @@ class _Block:
     # ---- recipients and findings
 
     def _findings(self) -> Iterator[str]:
+        """The recipients with what is wrong about them, then what is wrong elsewhere."""
         if not self.report.findings:
             return
         shown, left_out = shortened(self.rows)
@@ -107,22 +108,28 @@ class _Block:
             yield f"       ... and {left_out:,} more"
         if not self.rows:
             yield "       (this copy names no recipient)"
+        yield from self._other_findings()
+
+    def _other_findings(self) -> Iterator[str]:
+        """What is about no recipient, by the place it stands at."""
+        told: dict[str, list[Finding]] = {}
         for finding in self.others:
-            yield self._field(finding)
-            yield from self._finding(finding, place_of(finding.evidence[0]) if finding.evidence else "")
+            told.setdefault(self._place(finding), []).append(finding)
+        for line, findings in told.items():
+            yield self._paint(f"   >   {line}", _SGR[max(finding.severity for finding in findings)])
+            for finding in findings:
+                yield from self._finding(finding, place_of(finding.evidence[0]) if finding.evidence else "")
 
     def _row(self, row: Row, width: int) -> str:
-        address = cut(visible(self.show.address(row.recipient.address)), address_limit)
+        address = visible(cut(self.show.address(row.recipient.address), address_limit))
         line = f"{row.place:<{width}}  {address}{_reading(row.recipient.tier)}"
         return f"       {line}" if row.severity is None else self._paint(f"   >   {line}", _SGR[row.severity])
 
-    def _field(self, finding: Finding) -> str:
-        """The place of a finding that is about no recipient."""
-        if finding.evidence:
-            line = f"{visible(place_of(finding.evidence[0]))}  {self._source(finding.evidence[0])}"
-        else:
-            line = self._said(finding.subject, address_limit)
-        return self._paint(f"   >   {line}", _SGR[finding.severity])
+    def _place(self, finding: Finding) -> str:
+        """The place of a finding that is about no recipient, and what stands there."""
+        if not finding.evidence:
+            return self._said(finding.subject, address_limit)
+        return f"{visible(place_of(finding.evidence[0]))}  {self._source(finding.evidence[0])}"
 
     def _finding(self, finding: Finding, place: str) -> Iterator[str]:
         """What a rule says, and below it what it rests on."""
@@ -193,14 +200,14 @@ class _Block:
     # ---- how it is written
 
     def _said(self, text: str, limit: int = _TEXT_LIMIT) -> str:
-        return cut(visible(self.show.text(text)), limit)
+        return visible(cut(self.show.text(text), limit))
 
     def _is_shown(self, text: str) -> bool:
         """Whether redaction leaves a text as it is: a command with anything else would be of no use."""
         return self.show.text(text) == text
 
     def _source(self, piece: Evidence) -> str:
-        return cut(visible(self.show.source(piece.text)), _SOURCE_LIMIT)
+        return visible(cut(self.show.source(piece.text), _SOURCE_LIMIT))
 
     def _paint(self, text: str, code: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self.options.colour else text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from pathlib import PurePath
 
 from headerguard.fields import Role
 from headerguard.finding import Evidence, Finding, History, Report
@@ -20,6 +21,7 @@ __all__ = [
     "line_of",
     "odds",
     "place_of",
+    "shown_path",
     "stream_of",
     "subject",
     "until",
@@ -42,14 +44,19 @@ def label(message: Message, number: int) -> str:
     origin = message.origin
     if origin is None or origin.path is None:
         return f"message[{number if origin is None or origin.index is None else origin.index}]"
-    path = visible(origin.path)
+    path = shown_path(origin.path)
     return path if origin.index is None else f"{path}#{origin.index}"
 
 
+def shown_path(path: str) -> str:
+    """A path as it stands, so that it can be typed, unless a terminal or a build system would act on it."""
+    return path if path.isprintable() and "##" not in path else visible(path)
+
+
 def file_of(message: Message) -> str | None:
-    """The path of the file that a message stands in, or None where there is none (standard input is none)."""
+    """The path, with slashes, of the file that a message stands in; None for none (standard input is none)."""
     path = message.origin.path if message.origin else None
-    return None if path in (None, "", "-") else path
+    return PurePath(path).as_posix() if path and path != "-" else None
 
 
 def line_of(message: Message, span: tuple[int, int] | None) -> int | None:
@@ -79,14 +86,14 @@ def anchor(finding: Finding) -> Evidence | None:
 def author(message: Message, show: Disclosure) -> str:
     """Who a message says it is from."""
     found = message.sightings_of((Role.FROM,))
-    names = [cut(visible(show.address(sighting.address)), address_limit) for sighting in found[:_AUTHORS]]
+    names = [visible(cut(show.address(sighting.address), address_limit)) for sighting in found[:_AUTHORS]]
     more = f" and {len(found) - _AUTHORS} more" if len(found) > _AUTHORS else ""
     return ", ".join(names) + more if names else "nobody"
 
 
 def subject(message: Message, show: Disclosure) -> str:
     """The Subject, in quotes."""
-    return f"'{cut(visible(show.text(message.subject)), _SUBJECT_LIMIT)}'"
+    return f"'{visible(cut(show.text(message.subject), _SUBJECT_LIMIT))}'"
 
 
 def history(finding: Finding, show: Disclosure) -> str:
@@ -98,8 +105,9 @@ def history(finding: Finding, show: Disclosure) -> str:
         return "no earlier message of this stream is known"
     text = f"{count(known.messages, 'message')} of this stream{_days(known)}"
     if known.known:
-        role = place_of(finding.evidence[0]).partition("[")[0] if finding.evidence else "known"
-        text += f"; {visible(role)} so far: {', '.join(_value(value, show) for value in known.known)}"
+        piece = anchor(finding)
+        role = visible(place_of(piece).partition("[")[0]) if piece else "known"
+        text += f"; {role} so far: {', '.join(_value(value, show) for value in known.known)}"
     return text + (f"; most like {_value(known.nearest, show)}" if known.nearest else "")
 
 
@@ -109,7 +117,7 @@ def _days(known: History) -> str:
 
 
 def _value(value: str, show: Disclosure) -> str:
-    return cut(visible(show.text(value)), address_limit)
+    return visible(cut(show.text(value), address_limit))
 
 
 def odds(p_value: float | None) -> str:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from headerguard.address import Tier
 from headerguard.fields import RECIPIENT, Role
 from headerguard.finding import Finding, Severity
-from headerguard.message import Message
+from headerguard.header import DefectName
+from headerguard.message import Message, Sighting
 from headerguard.rule import Example, Known, Rule
 
 
@@ -16,7 +17,8 @@ class AmbiguousDestination(Rule):
 
     Flags: an address in a destination field that stands in broken syntax (unbalanced quotes, brackets or comments, a
     missing comma, an address beside another, an address inside an encoded-word), so that servers and libraries differ
-    on who is meant; and a member that holds an @ and no address.
+    on who is meant; and a member that is no address at all, to which a server
+    adds a domain of its own.
 
     Why: what the checker reads is not what the server does. Where they can differ, somebody can hide.
 
@@ -45,11 +47,16 @@ class AmbiguousDestination(Rule):
                 continue
             unsure = [s for s in message.read(part) if s.tier is not Tier.PLAIN and s.role is not Role.MENTIONED]
             if unsure:
-                names = ", ".join(str(s.address) for s in unsure[:3])
-                yield self.finding(
-                    unsure[0],
-                    f"readers differ on {names} in {part.line.name}",
-                    subject=str(unsure[0].address),
-                    also=unsure[1:5],
-                    severity=self.severity,
-                )
+                yield self._unsure(part.line.name, unsure)
+            for defect in message.defects_of(part):
+                if defect.name is DefectName.NO_ADDRESS:
+                    yield self.finding(
+                        defect, f"a member of {part.line.name} is no address; servers may add a domain to it"
+                    )
+                    break
+
+    def _unsure(self, field: str, unsure: list[Sighting]) -> Finding:
+        names = ", ".join(str(sighting.address) for sighting in unsure[:3])
+        return self.finding(
+            unsure[0], f"readers differ on {names} in {field}", also=unsure[1:5], severity=self.severity
+        )

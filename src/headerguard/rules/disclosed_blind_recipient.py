@@ -21,8 +21,8 @@ class DisclosedBlindRecipient(Rule):
     When it is wrong: the copy is the blind recipient's own, written for him alone (RFC 5322 allows that), or it comes
     from a folder of sent mail that was filed through a server.
 
-    What to do: let the submitting server remove the field, or do not write it and give blind recipients to the server in
-    the envelope.
+    What to do: let the submitting server remove the field, or do not write it and give blind recipients to the server
+    in the envelope.
 
     References: RFC 5322 section 3.6.3 (the three ways of Bcc) and section 5.
     """

@@ -13,8 +13,8 @@ from headerguard.rule import Example, Known, Rule
 class EmbeddedAddress(Rule):
     """A display name or comment holds another address than the mailbox.
 
-    Flags: an address in a display name, quoted string or comment of a destination field that differs from the address it
-    stands with.
+    Flags: an address in a display name, quoted string or comment of a destination field that differs from the address
+    it stands with.
 
     Why: people read the name and servers the mailbox. A reader or server that splits differently delivers to the other.
 

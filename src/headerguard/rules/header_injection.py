@@ -44,18 +44,19 @@ class HeaderInjection(Rule):
     )
 
     def check(self, message: Message, known: Known) -> Iterator[Finding]:
-        """Search the raw value, then the decoded one; most values hold neither a line end nor an encoded-word."""
+        """Search the raw value, then the decoded one; an ordinary address list can hold neither."""
         text = message.header.text
+        ordinary = {
+            part.line.start for part in message.parts if part.line.name in _FREE_TEXT and message.is_ordinary(part)
+        }
         for line in message.header.lines:
-            if line.name not in _FREE_TEXT or (
-                text.find("=?", line.value, line.end) < 0 and not self._lines(text, line.value, line.end)
-            ):
+            if line.name not in _FREE_TEXT or line.start in ordinary:
                 continue
             raw = text[line.value : line.end].rstrip("\r\n")
-            if _INJECTED.search(raw) or _INJECTED.search(decode_words(raw)):
+            if ("\n" in raw or "\r" in raw or "=?" in raw) and self._is_injected(raw):
                 field = message.header.field(line)
                 yield self.finding(field, f"{field.name} carries a line end and a destination field")
 
     @staticmethod
-    def _lines(text: str, start: int, end: int) -> bool:
-        return text.count("\n", start, end) > 1 or text.count("\r", start, end) > 1
+    def _is_injected(raw: str) -> bool:
+        return bool(_INJECTED.search(raw) or _INJECTED.search(decode_words(raw)))

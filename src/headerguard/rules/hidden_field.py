@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from headerguard.address import Tier
 from headerguard.fields import RECIPIENT, Role
 from headerguard.finding import Finding, Severity
 from headerguard.header import DefectName
@@ -60,4 +61,9 @@ class HiddenField(Rule):
                 reason = DefectName.BARE_CR
             if reason in _WHY and (sightings := message.read(part)):
                 names = " and ".join(str(s.address) for s in sightings[:3])
-                yield self.finding(field, f"{field.name or part.line.name} names {names} and has {_WHY[reason]}")
+                sure = any(sighting.tier is not Tier.CANDIDATE for sighting in sightings)
+                yield self.finding(
+                    field,
+                    f"{field.name or part.line.name} names {names} and has {_WHY[reason]}",
+                    severity=None if sure else Severity.MEDIUM,
+                )

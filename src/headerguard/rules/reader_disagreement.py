@@ -1,6 +1,5 @@
 """Two readers of the same field see different addresses."""
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -73,8 +72,9 @@ class ReaderDisagreement(Rule):
             return False
         if any(d.field in CATALOGUE or d.name in _MISLEADING for d in message.header.defects):
             return True
-        counts = Counter(part.line.name for part in parts)
-        return max(counts.values()) > 1 or any(
+        if len({part.line.name for part in parts}) < len(parts):
+            return True
+        return any(
             not message.is_ordinary(part) and any(s.tier is not Tier.PLAIN for s in message.read(part))
             for part in parts
         )

@@ -39,8 +39,10 @@ class RepeatedField(Rule):
 
     def check(self, message: Message, known: Known) -> Iterator[Finding]:
         """Point at every occurrence but the first."""
-        counts = Counter(line.name for line in message.header.lines if line.name in self.fields)
-        for name, count in counts.items():
+        names = [part.line.name for part in message.parts if part.line.name in self.fields]
+        if len(set(names)) == len(names):
+            return
+        for name, count in Counter(names).items():
             if count > 1:
                 first, *others = (part for part in message.parts if part.line.name == name)
                 named = [message.header.field(part.line) for part in others if message.read(part)]

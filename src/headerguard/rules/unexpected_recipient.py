@@ -56,7 +56,7 @@ class UnexpectedRecipient(Rule):
 
     @staticmethod
     def _undeclared_role(recipient: Recipient, known: Known) -> Role | None:
-        """The first role in which nothing declared covers the recipient; the envelope counts only where it stands alone."""
+        """The first role in which nothing declared covers it; the envelope counts only where it stands alone."""
         named = recipient.roles - {Role.ENVELOPE}
         for sighting in recipient.sightings:
             if sighting.role in named or not named:

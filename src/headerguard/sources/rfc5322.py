@@ -71,13 +71,13 @@ def block_end(window: Window, begin: int, cut: Cut | None = None) -> tuple[int, 
     """Index one past the empty line that ends the header block at `begin`, and whether there is one.
 
     Empty lines before the first field are stepped over. Without an empty line the block ends with the copy,
-    or after LIMIT octets, or where `cut` says. Looks at growing steps, so that the cost is that of the block.
+    or after LIMIT octets, or where `cut` says. Looks at small steps, so that the cost is that of the block.
     """
     start = low = first_line(window, begin)
-    searched, step, limit = begin, _STEP, begin + LIMIT
+    searched, limit = begin, begin + LIMIT
     while True:
-        window.hold(min(low + step, limit) + (AHEAD if cut else 0))
-        high = min(low + step, len(window.data), limit)
+        window.hold(min(low + _STEP, limit) + (AHEAD if cut else 0))
+        high = min(low + _STEP, len(window.data), limit)
         end = _past_empty_line(window.data, low, high)
         if cut is not None and (at := cut(window, searched, high if end < 0 else end - 1)) >= 0:
             return at, False
@@ -86,7 +86,6 @@ def block_end(window: Window, begin: int, cut: Cut | None = None) -> tuple[int, 
         if high == limit or (window.ended and high == len(window.data)):
             return high, False
         low = searched = max(start, high - _OVERLAP)
-        step *= 4
 
 
 def first_line(window: Window, at: int) -> int:
