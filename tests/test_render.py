@@ -98,6 +98,9 @@ def hostile_reports(draw: st.DrawFn) -> Report:
     def text() -> str:
         return draw(HOSTILE)
 
+    def path() -> str:  # as it comes off a wire
+        return _octets(text()).decode("utf-8", "surrogateescape")
+
     number = draw(st.integers(0, 3).map(str))
     header = b"".join(
         name + _octets(text()) + end
@@ -109,7 +112,7 @@ def hostile_reports(draw: st.DrawFn) -> Report:
             (b"Bcc: x@y.example\r\nX-", b": 1\r\n"),
         )
     )
-    envelope = Envelope(text(), (text(), text() + "@" + text())) if number == "1" else None
+    envelope = Envelope(path(), (path(), f"{path()}@{path()}")) if number == "1" else None
     origin = None if number == "0" else Origin("eml", draw(_PATHS), 3 if number == "2" else None)
     message = Message.from_bytes(header, envelope, origin=origin, account=text())
     subjects = ["y.example", text(), *(str(recipient.address) for recipient in message.recipients[:2])]

@@ -37,7 +37,7 @@ class Address(NamedTuple):
     local_part: str
     """The local part with quotes and quoted-pairs resolved, otherwise exactly as written."""
     domain: str
-    """Lower-case A-label form (RFC 5890), without trailing dot; a literal has its brackets; "" for a bare local part."""
+    """Lower-case A-label form (RFC 5890), without trailing dot; a literal has brackets; "" for a bare local part."""
 
     def __str__(self) -> str:
         """Write the addr-spec, quoting the local part where RFC 5322 needs it."""

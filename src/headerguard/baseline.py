@@ -120,7 +120,9 @@ class Profile:
     def closed(self, role: Role, unused: bool = True) -> bool:
         """Whether a role is closed: used often with hardly any variety or, if `unused`, never in enough messages."""
         history = self.roles.get(role)
-        return unused and self.seen.count >= ENOUGH if history is None else history.closed
+        if history is None:  # an envelope that was never observed proves nothing about who is in it
+            return unused and role is not Role.ENVELOPE and self.seen.count >= ENOUGH
+        return history.closed
 
     def knows(self, role: Role, domain: str) -> bool:
         """Whether a closed role has shown a registrable domain."""
@@ -200,6 +202,8 @@ class Baseline:
         """Add one message at every level. `without`: (role, registrable domain) pairs that must not become known."""
         roles: dict[Role, set[str]] = {}
         hidden: set[str] | None = None
+        if message.envelope is not None:
+            roles[Role.ENVELOPE] = set()  # observed; that nobody was hidden in it is knowledge too
         for sighting in message.sightings_of(LEARNED_ROLES):
             if sighting.role is Role.ENVELOPE:
                 if hidden is None:

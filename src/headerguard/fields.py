@@ -126,7 +126,7 @@ def _standard() -> tuple[Entry, ...]:
 
 
 CATALOGUE: Mapping[str, Entry] = {entry.name: entry for entry in _standard()}
-"""Every field that is looked into, by wire name in lower case. Read-only by contract; a proxy would cost on each look-up."""
+"""Every field that is looked into, by wire name in lower case. Read-only by contract; a proxy would cost each time."""
 
 DESTINATION = frozenset(name for name, entry in CATALOGUE.items() if entry.destination)
 """Names of the destination fields."""

@@ -183,7 +183,7 @@ class Header:
         return Line(name.lower(), start, start + len(before) + 1, end)
 
     def _find_defects(self, limit: int) -> Iterator[Defect]:
-        """Defects of the block, then of the fields; each test looks at the whole block first: clean mail pays little."""
+        """Defects of the block, then of the fields. Tests look at the whole block first: clean mail pays little."""
         text = self.text
         if self._notes:
             for line in self.lines:

@@ -126,9 +126,9 @@ class Known:
     suffixes: SuffixList = BUNDLED
     """The Public Suffix List in use."""
 
-    def closed(self, role: Role) -> bool:
-        """Whether a role is closed in this stream, so that a new value in it means something."""
-        return self.profile is not None and self.profile.closed(role, unused=not self.borrowed)
+    def closed(self, role: Role, unused: bool = True) -> bool:
+        """Whether a role is closed in this stream, so that a new value in it means something; see `Profile.closed`."""
+        return self.profile is not None and self.profile.closed(role, unused and not self.borrowed)
 
     def knows(self, roles: Iterable[Role], domain: str) -> bool:
         """Whether this stream has shown a registrable domain in one of the roles."""

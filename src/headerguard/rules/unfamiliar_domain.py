@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 from headerguard.fields import HIDDEN, Role
 from headerguard.finding import Finding, Severity
@@ -21,10 +22,12 @@ class _UnfamiliarDomain(Rule):
     """What the rules of this file share: one role or several, closed in the stream, and a domain it never showed."""
 
     needs = frozenset(("baseline",))
+    unused: ClassVar[bool] = True
+    """Whether a role that the stream never used is closed."""
 
     def check(self, message: Message, known: Known) -> Iterator[Finding]:
         """Look only at the roles that are closed in this stream, so open ones are not even parsed."""
-        if closed := {role for role in self.roles if known.closed(role)}:
+        if closed := {role for role in self.roles if known.closed(role, self.unused)}:
             for sighting in self.candidates(message, closed):
                 if self.is_unfamiliar(sighting, known):
                     yield self.judged(message, sighting, known)
@@ -173,6 +176,7 @@ class UnfamiliarAuthor(_UnfamiliarDomain):
 
     id = "unfamiliar-author"
     severity = Severity.HIGH
+    unused = False
     roles = frozenset((Role.FROM, Role.SENDER))
     examples = (
         Example(
@@ -237,6 +241,7 @@ class UnfamiliarBouncePath(_UnfamiliarDomain):
 
     id = "unfamiliar-bounce-path"
     severity = Severity.MEDIUM
+    unused = False
     roles = frozenset((Role.BOUNCE,))
     examples = (
         Example(
