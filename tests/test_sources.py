@@ -355,7 +355,7 @@ def test_no_separator_is_missed_where_two_chunks_meet(eol: bytes, where: str, mo
     for length in range(2_200):
         pad = b"x" * (6_000 + length)
         first = block(0, b"X: " + pad + b"\n") if where == "header" else block(0) + pad + b"\n"
-        octets = (joined(first) + b"From \n" + block(1)).replace(b"\n", eol)
+        octets = (joined(first) + b"From \n" + block(1) + b"y" * 3_000).replace(b"\n", eol)
         messages, errors = collect(Stream(octets, most=64), "mboxo")
         assert ([m.subject for m in messages], errors) == (["number 0", "number 1"], []), length
 

@@ -61,7 +61,7 @@ class UnfamiliarBlindRecipient(_UnfamiliarDomain):
 
     Flags: a recipient that no visible field names (Bcc, an ESP control field, the envelope alone), at a registrable
     domain that the stream never showed in any hidden role, where that hidden role is closed: never used in at least 20
-    messages, or used in at least 20 with at most two domains.
+    messages, or used in at least 20 with at most two domains. The envelope counts only where it was observed.
 
     Why: a silent copy is what an intruder adds and what nobody looks for. A routine mail that never had one, or always
     the same archive, has no reason for another.
