@@ -10,13 +10,14 @@ from email import policy
 from email.parser import BytesHeaderParser
 from functools import cache
 from xml.etree import ElementTree
+from zlib import crc32
 
-from headerguard import Baseline, Defect, Envelope, Guard, Message, Report, Severity, Tier
+from headerguard import Baseline, Defect, DefectName, Envelope, Guard, Message, Report, Severity, Tier
 from headerguard.address import Mailbox, is_plain, lex, parse
 from headerguard.header import Header, header_length
 from headerguard.render import FORMATS, render
 
-__all__ = ["TARGETS", "BrokenError", "address", "check", "header", "message"]
+__all__ = ["TARGETS", "WAYS", "BrokenError", "address", "check", "header", "message"]
 
 
 class BrokenError(AssertionError):
@@ -40,14 +41,15 @@ def header(octets: bytes) -> None:
     expect(len(found.fields) == len(found.lines), "a field for each line")
     for field in found.fields:
         expect(octets[field.start : field.end] == field.octets, "span of a field", field)
-        expect(found.all(field.name.upper()) == found.all(field.name.lower()), "names have no case", field.name)
-        expect("\x00" in octets.decode("latin-1") or isinstance(field.text, str), "text of a field")
+        expect(isinstance(field.text, str), "text of a field")
+        if field.name.isascii():
+            expect(found.all(field.name.upper()) == found.all(field.name.lower()), "names have no case", field.name)
     _defects_lie_inside(found.defects, len(octets))
     expect(found.names == {line.name for line in found.lines}, "names are those of the lines")
     repr(found)
     kept = Header(octets, limit=24, keep=("to", "bcc"))
     expect(set(kept.lines) <= set(found.lines), "a limit adds no line")
-    expect(all(line.start < 24 or line.name in ("to", "bcc") for line in kept.lines), "past the limit only what is kept")
+    expect(all(line.start < 24 or line.name in ("to", "bcc") for line in kept.lines), "past the limit what is kept")
     lost = [line for line in found.lines if line.name in ("to", "bcc") and line not in kept.lines]
     expect(not lost, "past the limit nothing is lost that is kept", lost)
 
@@ -67,7 +69,7 @@ def _cut(octets: bytes) -> None:
         for pad in (16_384 - len(octets) // 2, 16_383 - length):
             long = b"X:" + b"a" * max(pad - 3, 0) + b"\n" + octets
             inside = _END_OF_HEADER.search(long)
-            expect(header_length(long) == (inside.start() + 1 if inside else len(long)), "end past the first window", pad)
+            expect(header_length(long) == (inside.start() + 1 if inside else len(long)), "end past a window", pad)
 
 
 def _defects_lie_inside(defects: Iterable[Defect], size: int) -> None:
@@ -92,9 +94,16 @@ def address(octets: bytes) -> None:
         expect(not reading.defects, "a plain list has no defect", reading.defects)
         expect(all(box.tier is Tier.PLAIN and not box.mentioned for box in reading.mailboxes), "a plain list is plain")
         expect(_plainest(reading.mailboxes) == _plainest(long.mailboxes, 3), "short and long way", reading, long)
+    known = {box.address.key for box in reading.mailboxes}
+    for clear in _CLEAR.finditer(text):
+        expect(clear[0] in known, "a clear address is found", clear[0], reading)
     shifted = lex("\x00" * 7 + text + "\x00" * 5, 7, 7 + len(text))
     expect([_moved(box, -7) for box in shifted.mailboxes] == reading.mailboxes, "the same anywhere in a text")
     _strings(octets, reading.mailboxes)
+
+
+# Words that every reader takes for an address, wherever they stand.
+_CLEAR = re.compile(r"(?:\A|(?<=[ \t\r\n,;<>]))[a-z0-9]++@[a-z0-9]++(?:\.[a-z0-9]++)++(?=[ \t\r\n,;<>]|\Z)")
 
 
 def _plainest(boxes: Iterable[Mailbox], shift: int = 0) -> list[tuple[str, int, int]]:
@@ -154,7 +163,8 @@ def message(octets: bytes) -> None:
     expect(_who(Message.from_bytes(memoryview(octets))) == _who(found), "any kind of buffer")
     _line_ends(octets[:size])
     limited = Message.from_bytes(octets, limit=48)
-    expect(_who(limited) == _who(found), "a limit hides no address", _who(limited), _who(found))
+    if not any(defect.name is DefectName.BARE_CR for defect in found.header.defects):
+        expect(_who(limited) == _who(found), "a limit hides no address", _who(limited), _who(found))
     parsed = Message.from_email(BytesHeaderParser(policy=policy.compat32).parsebytes(octets))
     expect(all(s.span is None for s in parsed.sightings), "a parsed copy has no spans")
     _views(parsed)
@@ -202,21 +212,56 @@ def _learned() -> Baseline:
     return guard.learn([template, subject] * 30)
 
 
+@cache
+def _guard(learned: bool) -> Guard:
+    """Checking learns nothing, so one guard of a kind does."""
+    return Guard(baseline=_learned()) if learned else Guard()
+
+
 def check(octets: bytes) -> None:
-    """A check: no rule fails, evidence points into the message, and every format writes the report."""
-    report = Guard().check(octets)
+    """A check: no rule fails, evidence points into the message, and every format writes the report.
+
+    A message is looked at in one way more than the usual one, told by its octets; see `WAYS`.
+    """
+    turn = crc32(octets)
+    _judged(_guard(True).check(octets, envelope(octets)), octets)
+    WAYS[turn % len(WAYS)](octets, turn)
+
+
+def _first(octets: bytes, turn: int) -> None:
+    """With nothing known."""
+    report = _guard(False).check(octets)
     _judged(report, octets)
-    _judged(Guard(baseline=_learned()).check(octets, envelope(octets)), octets)
-    stranger = Guard(baseline=_learned()).check(
+    _written(report, turn)
+
+
+def _declared(octets: bytes, turn: int) -> None:
+    """With what the application asked for."""
+    report = _guard(True).check(
         octets, stage="submitted", recipients=["jane@client.example", "shop.example"], blind=[], missing=True
     )
-    _judged(stranger, octets)
-    parsed = BytesHeaderParser(policy=policy.compat32).parsebytes(octets)
-    _judged(Guard(baseline=_learned()).check(parsed), None)
-    watching = Guard()
+    _judged(report, octets)
+    _written(report, turn)
+
+
+def _parsed(octets: bytes, turn: int) -> None:
+    """As a message object of the standard library."""
+    report = _guard(True).check(BytesHeaderParser(policy=policy.compat32).parsebytes(octets))
+    _judged(report, None)
+    _written(report, turn)
+
+
+def _observed(octets: bytes, turn: int) -> None:
+    """Learned as well."""
+    guard = Guard(baseline=Baseline())
     for _ in range(2):
-        expect(not watching.observe(octets, envelope(octets)).failures, "a rule fails while observing")
-    _written(stranger, len(octets))
+        expect(not guard.observe(octets, envelope(octets)).failures, "a rule fails while observing")
+    expect(guard.baseline.merge(Baseline()) == guard.baseline, "merging nothing changes nothing")
+    _written(guard.check(octets), turn)
+
+
+WAYS: tuple[Callable[[bytes, int], None], ...] = (_first, _declared, _parsed, _observed)
+"""The ways in which `check` looks at a message."""
 
 
 def _judged(report: Report, octets: bytes | None) -> None:

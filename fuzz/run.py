@@ -11,12 +11,15 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -24,6 +27,7 @@ TARGETS = ("header", "address", "message", "check")
 SLOW = 0.3
 """Seconds of processor time for one input, without instrumentation, from which it is reported."""
 _INSTRUMENTED = 5.0  # how much slower the instrumented code is, at least: what is below SLOW * this is not tried again
+_INSTRUMENTED_MODULES = ("guard", "render.text", "render.records", "render.sarif", "render.junit", "render.github")
 _HUNG = 70  # exit code of libFuzzer for an input that took too long
 
 
@@ -53,6 +57,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--corpus", help="directory that keeps what reached new code (default: thrown away)")
     parser.add_argument("--max-len", type=int, default=4096, help="octets of the longest input (default: 4096)")
     parser.add_argument("--timeout", type=int, default=20, help="seconds after which an input counts as hung")
+    parser.add_argument("--keep", type=int, default=1, help="inputs of one kind that are printed (default: 1)")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -67,16 +72,22 @@ def _supervise(target: str, seconds: float, options: argparse.Namespace) -> int:
     before = set(crashes.iterdir())
     end = time.monotonic() + seconds
     with tempfile.TemporaryDirectory() as scratch:
-        corpus = options.corpus or scratch
+        corpus = options.corpus or str(Path(scratch, "corpus"))
         Path(corpus).mkdir(parents=True, exist_ok=True)
         while (left := end - time.monotonic()) > 1:
             command = [sys.executable, __file__, "--child", "--target", target, "--seconds", str(int(left) or 1)]
             command += ["--corpus", corpus, "--max-len", str(options.max_len), "--timeout", str(options.timeout)]
-            code = subprocess.run(command, check=False).returncode
+            command += ["--keep", str(options.keep)]
+            log = Path(scratch, "log")
+            with log.open("w") as stderr:
+                code = subprocess.run(command, stderr=stderr, check=False).returncode
+            told = log.read_text(errors="replace")
+            if inputs := re.search(r"number_of_executed_units: +(\d+)", told):
+                print(f"{target}: {inputs[1]} inputs", flush=True)
             if code == 0:
                 break
             if code != _HUNG:
-                print(f"{target}: the fuzzer ended with exit code {code}", flush=True)
+                print(f"{target}: the fuzzer ended with exit code {code}\n{told[-2000:]}", flush=True)
                 return 1 + len(set(crashes.iterdir()) - before)
     new = sorted(set(crashes.iterdir()) - before)
     for path in new:
@@ -94,15 +105,9 @@ def _fuzz(options: argparse.Namespace) -> int:
     sys.path[0] = str(HERE.parent)
     atheris.enabled_hooks.add("str")
     with atheris.instrument_imports(include=["headerguard"]):
-        import headerguard.config
-        import headerguard.render.github
-        import headerguard.render.junit
-        import headerguard.render.records
-        import headerguard.render.sarif
-        import headerguard.render.text
-        import headerguard.sources
-
-        from fuzz.properties import TARGETS as PROPERTIES
+        for name in _INSTRUMENTED_MODULES:
+            import_module(f"headerguard.{name}")
+        properties = import_module("fuzz.properties").TARGETS
     arguments = [
         sys.argv[0],
         options.corpus,
@@ -117,17 +122,17 @@ def _fuzz(options: argparse.Namespace) -> int:
         "-verbosity=1",
         "-report_slow_units=1000",
     ]
-    atheris.Setup(arguments, _Watch(options.target, PROPERTIES[options.target]))
+    atheris.Setup(arguments, _Watch(options.target, properties[options.target], options.keep))
     atheris.Fuzz()  # ends the process
     return 0
 
 
 class _Watch:
-    """Calls a property, keeps what breaks it or takes long, one input a kind, and goes on."""
+    """Calls a property, keeps what breaks it or takes long, few inputs a kind, and goes on."""
 
-    def __init__(self, target: str, holds: Callable[[bytes], None]) -> None:
-        self.target, self.holds = target, holds
-        self.seen: set[str] = set()
+    def __init__(self, target: str, holds: Callable[[bytes], None], keep: int) -> None:
+        self.target, self.holds, self.keep = target, holds, keep
+        self.seen: Counter[str] = Counter()
         self.slowest = SLOW * _INSTRUMENTED
 
     def __call__(self, octets: bytes) -> None:
@@ -146,8 +151,8 @@ class _Watch:
         inner = next((f for f in reversed(frames) if "headerguard" in f.filename), frames[-1])
         place = f"{Path(inner.filename).name}:{inner.name}"
         kind = f"{self.target} {type(error).__name__} {place} {str(error).partition(';')[0][:60]}"
-        if kind not in self.seen:
-            self.seen.add(kind)
+        self.seen[kind] += 1
+        if self.seen[kind] <= self.keep:
             self._keep("crash", octets)
             print(f"\nCRASH {kind}\n  {str(error)[:400]}\n  {octets!r}\n", flush=True)
 

@@ -647,6 +647,19 @@ def test_a_broken_project_file_is_found_only_when_it_speaks_of_us(tmp_path: Path
     assert find(inner) == inner / "pyproject.toml"
 
 
+def test_a_project_file_that_cannot_be_read_is_passed_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "headerguard.toml").touch()
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    (inner / "pyproject.toml").write_text("[tool.headerguard]\n")
+
+    def refuse(*args: object, **named: object) -> str:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    assert find(inner) == tmp_path / "headerguard.toml"
+
+
 def test_nothing_is_found_where_there_is_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.path.isfile", lambda path: False)
     assert find(tmp_path) is None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import gc
+import shlex
 import subprocess
 import sys
 import tracemalloc
 from collections.abc import Iterator
 from datetime import date
 from email.message import EmailMessage
-from itertools import islice
+from itertools import cycle, islice
 
 import pytest
 from hypothesis import given
@@ -21,7 +22,7 @@ from headerguard.errors import SourceError
 from headerguard.finding import Evidence, Failure, Finding, History, Report, Severity, Skipped
 from headerguard.message import Envelope, Message, Origin
 from headerguard.render import FORMATS, Tally, render, stream, visible
-from headerguard.render.disclosure import Disclosure, cut, encodable
+from headerguard.render.disclosure import Disclosure, argument, cut, encodable
 from headerguard.render.tally import Noted
 
 RECEIPT = (
@@ -95,8 +96,10 @@ def _octets(text: str) -> bytes:
 def hostile_reports(draw: st.DrawFn) -> Report:
     """A report in which everything that mail, paths, rules and callers supply is hostile."""
 
+    texts = cycle(draw(st.lists(HOSTILE, min_size=1, max_size=4)))
+
     def text() -> str:
-        return draw(HOSTILE)
+        return next(texts)
 
     def path() -> str:  # as it comes off a wire
         return _octets(text()).decode("utf-8", "surrogateescape")
@@ -354,7 +357,7 @@ def test_an_address_is_redacted_alike_alone_and_in_a_sentence(local: str) -> Non
 
 
 def test_redaction_takes_time_in_proportion() -> None:
-    for hostile in ("a" * 300_000, '"' * 100_000, '\\"' * 100_000, "a . " * 50_000, "=" * 200_000, "a=4" * 100_000):
+    for hostile in ("a" * 300_000, '"' * 100_000, '\\"' * 30_000, "a . " * 50_000, "=" * 200_000, "a=4" * 100_000):
         assert LOCAL.text(hostile)  # quadratic behaviour would take minutes
 
 
@@ -383,6 +386,25 @@ def test_visible_text_is_printable_and_can_be_read_back(text: str) -> None:
 )
 def test_what_visible_text_looks_like(text: str, shown: str) -> None:
     assert visible(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("evil.example", "evil.example"),
+        ("a b'c", "'a b'\"'\"'c'"),
+        ("##[error]$(id)", "'#''#[error]$(id)'"),
+        ('"a\\"b"@x.example', '\'"a\\"b"@x.example\''),
+    ],
+)
+def test_a_word_of_a_command_is_exact(text: str, written: str) -> None:
+    assert argument(text) == written
+    assert shlex.split(written) == [text]
+
+
+def test_what_cannot_be_seen_is_not_put_into_a_command() -> None:
+    assert argument("evil\ufe0f.example") == r"'evil\ufe0f.example'"
+    assert argument("a\nb") == r"'a\nb'"
 
 
 def test_a_lone_surrogate_can_be_encoded() -> None:

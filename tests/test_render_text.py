@@ -7,12 +7,12 @@ import shlex
 from datetime import UTC, date, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from headerguard.finding import Evidence, Failure, Finding, History, Report, Severity, Skipped
 from headerguard.message import Envelope, Message, Origin
-from headerguard.render import render, stream
+from headerguard.render import render, stream, visible
 from headerguard.render.words import odds
 from test_render import HOSTILE, RECEIPT, at, clean, copied, hostile_reports, receipt, simple
 
@@ -63,6 +63,7 @@ def test_blocks_are_kept_apart_and_a_line_on_all_ends_them() -> None:
 
 def test_a_clean_message_is_passed_over() -> None:
     assert render(clean()) == ""
+    assert render(clean(), verbose=True) == ""
     assert list(stream([clean(), clean()], "text")) == ["headerguard: 2 messages, 0 with findings\n"]
 
 
@@ -291,7 +292,7 @@ def test_a_field_is_shown_with_its_octets_escaped() -> None:
     assert lines(one(message, finding))[3:6] == [
         r"   >   x-tag  X-Tag: a\x1b[2J\x00b\r\n \u202ec\r\n",
         "       odd-field (medium): it is odd",
-        "             two lines",
+        "             here: two lines",
     ]
 
 
@@ -346,7 +347,7 @@ def test_all_that_a_finding_rests_on() -> None:
         "             1 message of this stream; most like arxwalls.com",
         "             odds: 1 in 31,000 messages",
         "             got in at: relay, as far as a copy of stage submitted shows",
-        "             it is new",
+        "             here: it is new",
         "             also at envelope[0]: r0@x.example",
         "             also at envelope[1]: r1@x.example (seen)",
         "             also at envelope[2]: r2@x.example (seen)",
@@ -420,12 +421,13 @@ def test_commands_are_not_repeated_and_not_endless() -> None:
 
 
 @given(st.one_of(HOSTILE, st.text(min_size=1)), HOSTILE)
+@example("##[error]x", "##vso[task.complete]")
 def test_a_command_can_be_pasted_into_a_shell_whatever_it_names(subject: str, stream_name: str) -> None:
     finding = Finding("some-rule", subject, Severity.LOW, "odd", (), stream=stream_name)
     (allow,) = (line[13:] for line in lines(one(Message.from_bytes(b"\r\n"), finding)) if line.startswith("   allow:"))
     words = shlex.split(allow)
     assert words[:3] == ["headerguard", "baseline", "allow"]
-    if subject.isprintable():
+    if visible(subject) in (subject, subject.replace("\\", "\\\\")):
         assert words.count(subject) >= 1
     if subject.startswith("-"):
         assert words[-2] == "--"
@@ -436,6 +438,12 @@ def test_a_command_can_be_pasted_into_a_shell_whatever_it_names(subject: str, st
         "--until",
     ]
     assert len(words) == 8 + 2 * len(named) + subject.startswith("-")
+
+
+def test_a_redacted_stream_is_left_out_of_a_command() -> None:
+    finding = Finding("some-rule", "evil.example", Severity.LOW, "odd", (), stream="author:jane@shop.example")
+    assert "--stream author:jane@shop.example" in render(one(clean().message, finding))
+    assert "--stream" not in render(one(clean().message, finding), redact="local")
 
 
 def test_a_redacted_subject_is_not_offered_for_allowing() -> None:

@@ -832,7 +832,7 @@ def test_an_mbox_of_the_standard_library_comes_back(
 
 
 @given(MESSAGES, st.lists(st.sampled_from(["", "S", "RS", "new"]), min_size=6, max_size=6))
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 def test_a_maildir_of_the_standard_library_comes_back(messages: list[tuple[bytes, bytes]], flags: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         box = stdlib_mailbox.Maildir(os.path.join(folder, "m"))
@@ -892,8 +892,8 @@ def test_time_grows_with_size_only() -> None:
         b"x\n",
         b"To: a@b.example\n",
     ):
-        count = 1_000 if len(record) > 20 else 20_000
+        count = 300 if len(record) > 20 else 4_000
         for kind, start in itertools.product(("mbox", "mboxo", "mboxcl2"), (block(0), block(0)[:-1])):
             start = b"From c@client.example " + DATE + b"\n" + start
             some = work(start + record * count, kind)
-            assert work(start + record * 4 * count, kind) < 4.5 * some + (1 << 20), (record, kind)
+            assert work(start + record * 4 * count, kind) < 4.5 * some + (1 << 18), (record, kind)

@@ -13,14 +13,26 @@ import threading
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from headerguard.header import DefectName, decode_octets, decode_words
+from headerguard.header import DefectName, decode_octets, decode_words, decoded_words, encode_octets
 
 if TYPE_CHECKING:
     from tldextract import TLDExtract
 
-__all__ = ["BUNDLED", "Address", "Mailbox", "Reading", "SuffixList", "Tier", "lex", "parse", "to_a_label"]
+__all__ = [
+    "BUNDLED",
+    "Address",
+    "Mailbox",
+    "Reading",
+    "SuffixList",
+    "Tier",
+    "is_plain",
+    "lex",
+    "parse",
+    "parse_all",
+    "to_a_label",
+]
 
 
 class Tier(StrEnum):
@@ -102,15 +114,16 @@ class SuffixList:
     def _extractor(self) -> TLDExtract:
         with self._lock:  # the lazy build of tldextract is not locked: eight threads would build it eight times
             if self._extract is None:
-                from pathlib import Path
-
                 from tldextract import TLDExtract
 
-                urls = (Path(self.path).resolve().as_uri(),) if self.path else ()
+                urls = ("file:",) if self.path else ()
                 extract = TLDExtract(suffix_list_urls=urls, cache_dir=None, fallback_to_snapshot=not self.path)
-                extract("warm.example")
+                extract("warm.example", session=self._session())
                 self._extract = extract
         return self._extract
+
+    def _session(self) -> Any:
+        return _OneFile(self.path) if self.path else None
 
     def registrable_domain(self, domain: str, *, private: bool = True) -> str:
         """The public suffix and one label more, never empty.
@@ -128,7 +141,7 @@ class SuffixList:
         return known
 
     def _look_up(self, domain: str, private: bool) -> str:
-        if domain.startswith("[") or "." not in domain or len(domain) > 1024:
+        if "." not in domain or len(domain) > 1024 or domain.startswith("[") or domain.rpartition(".")[2].isdigit():
             return domain
         found = self._extractor()(domain, include_psl_private_domains=private)
         if found.suffix:
@@ -154,8 +167,26 @@ class SuffixList:
         return version[1] if version else None
 
 
+class _OneFile:
+    """What tldextract takes for a session, and which only ever gives the list file: no adapter, no open handle left."""
+
+    def __init__(self, path: str) -> None:
+        with open(path, encoding="utf-8") as file:
+            self.text = file.read()
+
+    def get(self, url: str, timeout: float | None = None) -> Any:
+        """The one answer there is."""
+        return self
+
+    def raise_for_status(self) -> None:
+        """It was read."""
+
+
 BUNDLED = SuffixList()
 """The list that comes with tldextract."""
+
+
+_HOST = re.compile(r"[a-z0-9._-]+")
 
 
 @lru_cache(maxsize=4096)
@@ -172,9 +203,11 @@ def to_a_label(domain: str) -> str:
         except (idna.IDNAError, UnicodeError, IndexError, ValueError):
             pass
         try:
-            return domain.encode("idna").decode("ascii").lower().removesuffix(".")
+            mapped = domain.encode("idna").decode("ascii").lower()
         except UnicodeError:
-            pass
+            mapped = ""
+        if _HOST.fullmatch(mapped):  # the old mapping makes blanks of some characters
+            return mapped.removesuffix(".")
     return domain.removesuffix(".")
 
 
@@ -241,8 +274,7 @@ def is_plain(text: str, start: int, end: int) -> bool:
         return False
     if text.find("=?", start, end) < 0:
         return True
-    shown = decode_words(text[start:end])
-    return shown.count("@") == text.count("@", start, end) and shown.count("\n") <= text.count("\n", start, end)
+    return not any("@" in word or "\r" in word or "\n" in word for word in decoded_words(text, start, end))
 
 
 _new = tuple.__new__  # half the cost of the generated constructors, which counts here
@@ -279,12 +311,18 @@ def parse(text: str) -> Address | None:
 
     A path without a domain ("<postmaster>", RFC 5321 section 4.1.1.3) gives an address with an empty domain.
     """
-    octets = text.encode("utf-8", "surrogateescape").decode("latin-1")
+    found = parse_all(text)
+    return min(found, key=lambda box: list(Tier).index(box.tier)).address if found else None
+
+
+def parse_all(text: str) -> list[Mailbox]:
+    """Every address of such a string, as one entry of an envelope can hold several where somebody joined them."""
+    octets = encode_octets(text).decode("latin-1")
     found = [box for box in lex(octets).mailboxes if not box.mentioned]
-    if found:
-        return min(found, key=lambda box: list(Tier).index(box.tier)).address
     bare = octets.strip(" \t\r\n<>")
-    return Address(decode_octets(bare), "") if bare and "@" not in bare else None
+    if not found and bare and "@" not in bare:
+        return [Mailbox(Address(decode_octets(bare), ""), Tier.PLAIN, 0, len(octets))]
+    return found
 
 
 def _display_name(raw: str) -> str:
@@ -310,13 +348,14 @@ def _mentions(raw: str, start: int, end: int, own: Address) -> Iterator[Mailbox]
             yield box._replace(tier=Tier.CANDIDATE, start=start, end=end, name=None, mentioned=True)
 
 
-_TOKEN = re.compile(rf"([ \t\r\n]++)|({_DOT_ATOM}++)|(\"(?:[^\"\\]|\\.)*+\")|(\\.)|(.)", re.DOTALL)
+_TOKEN = re.compile(rf"([ \t\r\n]++)|({_DOT_ATOM}++)|(\"(?:[^\"\\]|\\.)*+\")|(\\(?:\r\n|.))|(.)", re.DOTALL)
 _KINDS = ("", "blank", "atom", "quoted", "escape", "")
 _LITERAL = re.compile(r"\[[^\[\]\\]*+\]")
 _PARENTHESIS = re.compile(r'\\.|["()]', re.DOTALL)
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _NOT_DOMAIN = re.compile(r"[^A-Za-z0-9._\-\x80-\U0010ffff]")
+_FOLD = re.compile(r"\r?\n(?=[ \t])")
 _LDH = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_")
 _SKIPPED = frozenset(("blank", "comment"))
 _WORDS = frozenset(("atom", "quoted", "escape", "control"))
@@ -348,6 +387,7 @@ class _Lexer:
         self.tokens = self._tokenize()
         self._members()
         if self.structural:
+            self._control_defect()
             self._sweep()
         self.mailboxes.sort(key=lambda box: box.start)
 
@@ -404,6 +444,12 @@ class _Lexer:
 
     # -- members
 
+    def _control_defect(self) -> None:
+        for kind, start, end in self.tokens:
+            if kind == "control":
+                self.defects.append((DefectName.CONTROL_CHARACTER, start, end))
+                return
+
     def _members(self) -> None:
         """Split at commas, semicolons and group colons; each member speaks for itself."""
         tokens, count = self.tokens, len(self.tokens)
@@ -448,14 +494,26 @@ class _Lexer:
         while k < count and tokens[k][0] in _SKIPPED:
             k += 1
         if k < count and tokens[k][0] == "@":
-            while k < count and tokens[k][0] not in "<>;:":
-                k += 1
+            k = self._route_end(k)
         elif k + 1 < count and tokens[k][0] == "atom":
             k += 1
         if k < count and tokens[k][0] == ":":
             self.used.update(start for kind, start, _ in tokens[i:k] if kind == "@")
             return k + 1
         return i
+
+    def _route_end(self, k: int) -> int:
+        """The colon of the route that starts at `k`, or `k`: every `@` of a route follows nothing or a comma."""
+        before = ","
+        for i in range(k, len(self.tokens)):
+            kind = self.tokens[i][0]
+            if kind in "<>;:":
+                return i
+            if kind == "@" and before != ",":
+                return k
+            if kind not in _SKIPPED:
+                before = kind
+        return k
 
     def _angle_end(self, i: int) -> int:
         while i < len(self.tokens) and self.tokens[i][0] not in "<>,;":
@@ -523,7 +581,8 @@ class _Lexer:
 
     def _raw_name(self, first: int, before: int) -> str:
         words = []
-        for kind, start, end in self.tokens[first:]:
+        for i in range(first, len(self.tokens)):
+            kind, start, end = self.tokens[i]
             if kind == "<" or start >= before:
                 break
             if kind != "comment":
@@ -547,10 +606,12 @@ class _Lexer:
                 self.used.add(at)
             if domain and not local and i > first and self.tokens[i - 1][0] == "@":
                 specs += self._doubled(i, first, domain)
-            if local and domain:
+            if local and domain and self._value(domain).strip("."):
                 found = list(self._readings(local, domain, escaped))
                 if head and tail[0][1] == local[0][1]:
                     tail = domain
+                    if (after := _NOT_DOMAIN.split(self._value(local))[-1]) != self._value(local):
+                        specs.append(_Spec(_address(after, self._value(domain)), local[0][1], domain[-1][2], True))
                 else:
                     specs += self._chain(head, tail)
                     head, tail = found[0], domain
@@ -559,7 +620,7 @@ class _Lexer:
                     raw = self.text[local[0][1] : at]
                     specs.append(_Spec(_address(raw, self._value(domain)), local[0][1], domain[-1][2], True))
         specs += self._chain(head, tail)
-        if specs and (odd or last - first > 3) and (odd or angle or self._is_odd(first, last)):
+        if self.structural and specs and (odd or last - first > 3) and (odd or angle or self._is_odd(first, last)):
             specs += self._glued(first, last, {s.address for s in specs})
         return specs
 
@@ -629,8 +690,6 @@ class _Lexer:
             yield _Spec(_address(self._value(local[-1:]).strip(), host), local[-1][1], domain[-1][2], True)
         if len(domain) > 1 and domain[0][2] != domain[1][1]:
             yield self._spec(local, text[domain[0][1] : domain[0][2]], domain[0][2], True)
-        if (last := self._value(local).rpartition("|")[2]) and last != self._value(local):
-            yield _Spec(_address(last, host), local[0][1], domain[-1][2], True)
         if any(token[0] == "control" for token in local):
             yield _Spec(_address(text[local[0][1] : local[-1][2]], host), local[0][1], domain[-1][2], True)
 
@@ -642,13 +701,9 @@ class _Lexer:
         parts = []
         for kind, start, end in words:
             if kind == "quoted":
-                parts.append(
-                    re.sub(
-                        r"\\(.)", r"\1", re.sub(r"\r?\n(?=[ \t])", "", self.text[start + 1 : end - 1]), flags=re.DOTALL
-                    )
-                )
+                parts.append(re.sub(r"\\(.)", r"\1", _FOLD.sub("", self.text[start + 1 : end - 1]), flags=re.DOTALL))
             elif kind == "escape":
-                parts.append(self.text[start + 1 : end])
+                parts.append(self.text[start + 1 : end].replace("\r", ""))
             elif kind != "control":
                 parts.append(self.text[start:end])
         return "".join(parts)
@@ -666,7 +721,7 @@ class _Lexer:
     def _chain(self, head: _Spec | None, domain: list[_Token]) -> Iterator[_Spec]:
         """`a@b@c` as servers read it that split at the last `@`."""
         if head and domain[-1][2] > head.end:
-            raw = self.text[head.start : domain[0][1]].rstrip("@ \t\r\n")
+            raw = _FOLD.sub("", self.text[head.start : domain[0][1]]).rstrip("@ \t\r\n")
             yield _Spec(_address(raw, self._value(domain)), head.start, domain[-1][2], True)
 
     def _glued(self, first: int, last: int, known: set[Address]) -> Iterator[_Spec]:
@@ -675,8 +730,9 @@ class _Lexer:
         for i, after in zip(ats, [*ats[1:], last], strict=False):
             left = [token for token in self.tokens[first:i] if token[0] in _WORDS]
             right = [token for token in self.tokens[i + 1 : after] if token[0] in _WORDS or token[0] == "literal"]
-            if left and right:
-                address = _address(self._value(left), re.sub(r"[ \t\r\n]", "", self._value(right)))
+            host = re.sub(r"[ \t\r\n]", "", self._value(right))
+            if left and host.strip("."):
+                address = _address(self._value(left), host)
                 if address not in known:
                     yield _Spec(address, left[0][1], right[-1][2], True)
             first = i + 1

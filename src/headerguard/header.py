@@ -10,12 +10,24 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-__all__ = ["LIMIT", "Defect", "DefectName", "Field", "Header", "Line", "decode_octets", "decode_words", "header_length"]
+__all__ = [
+    "LIMIT",
+    "Defect",
+    "DefectName",
+    "Field",
+    "Header",
+    "Line",
+    "decode_octets",
+    "decode_words",
+    "decoded_words",
+    "encode_octets",
+    "header_length",
+]
 
 LIMIT = 1 << 20
 """Octets of header block that are kept whole; past it only the fields that a caller names (1 MiB, as go-message)."""
@@ -94,7 +106,7 @@ class Field:
     @property
     def text(self) -> str:
         """The value for people: unfolded (RFC 5322 section 2.2.3), words decoded (RFC 2047), UTF-8 (RFC 6532)."""
-        value = self.octets.partition(b":")[2] if b":" in self.octets else self.octets
+        value = self.octets.partition(b":")[2] if self.name else self.octets
         unfolded = re.sub(r"\r?\n(?=[ \t])", "", value.decode("latin-1")).strip(" \t\r\n")
         return decode_words(decode_octets(unfolded))
 
@@ -103,7 +115,7 @@ class Field:
 _find_fields = re.compile(r"([!-9;-~]++:)?([^\n]*+(?:\n[ \t][^\n]*+)*+\n?+)").findall
 _new_line = tuple.__new__  # half the cost of the generated constructor, which counts here
 _CLEAN_NAME = re.compile(r"[!-9;-~]+")
-_TRAILING_NAME = re.compile(r"[!-9;-~]+[ \t\r\n]*\Z")
+_LAST_NAME = re.compile(r"[!-9;-~]+(?=[^!-9;-~]*\Z)")
 _MBOX_FROM = re.compile(r">?From [ \t]*[^ \t\r\n]")
 _BOM = "\xef\xbb\xbf"
 
@@ -125,14 +137,23 @@ class Header:
     """Whether positions are octets of a real message (False: built from a parsed message)."""
 
     def __init__(
-        self, block: bytes, *, limit: int = LIMIT, keep: Collection[str] = (), has_octets: bool = True
+        self,
+        block: bytes,
+        *,
+        limit: int = LIMIT,
+        keep: Collection[str] = (),
+        has_octets: bool = True,
+        injected: Iterable[int] = (),
     ) -> None:
-        """Lex a header block. Past `limit` octets only fields named in `keep` (lower case) are kept."""
+        """Lex a header block. Past `limit` octets only fields named in `keep` (lower case) are kept.
+
+        `injected` holds the offsets of lines that a caller knows to be part of a value.
+        """
         self.text = text = block.decode("latin-1")
         self.has_octets = has_octets
         self.lines = lines = []
         self._fields: tuple[Field, ...] | None = None
-        self._notes: dict[int, DefectName] = {}
+        self._notes: dict[int, DefectName] = dict.fromkeys(injected, DefectName.INJECTED_LINE)
         start = 0
         for name, rest in _find_fields(text):
             value = start + len(name)
@@ -178,8 +199,8 @@ class Header:
             self._notes[start] = DefectName.LEADING_BLANK if leading else DefectName.BLANK_BEFORE_COLON
         else:
             self._notes[start] = DefectName.MALFORMED_NAME
-            tail = _TRAILING_NAME.search(before[-128:])
-            name = tail[0].strip(" \t\r\n") if tail else name
+            last = _LAST_NAME.search(name[-128:])
+            name = last[0] if last else name
         return Line(name.lower(), start, start + len(before) + 1, end)
 
     def _find_defects(self, limit: int) -> Iterator[Defect]:
@@ -257,8 +278,9 @@ def header_length(octets: bytes | bytearray | memoryview) -> int:
     A line that holds only blanks continues a field and ends nothing. Empty lines before the first field are stepped
     over, as a reader that stopped there would lose every field. Looks at a growing window, so a body costs nothing.
     """
-    data = octets if isinstance(octets, bytes | bytearray) else bytes(octets)
-    start = 0
+    if isinstance(octets, memoryview):
+        return _length_in_view(octets.cast("B"))
+    data, start = octets, 0
     while data[start : start + 1] in (b"\n", b"\r") and (
         data[start : start + 1] == b"\n" or data[start : start + 2] == b"\r\n"
     ):
@@ -273,6 +295,22 @@ def header_length(octets: bytes | bytearray | memoryview) -> int:
         if high == size:
             return size
         low, high = max(start, high - 2), min(size, high * 4)
+
+
+def _length_in_view(view: memoryview) -> int:
+    """The same for a view, which cannot be searched: copy a window, not the body."""
+    size = _WINDOW
+    while (length := header_length(bytes(view[:size]))) == size < len(view):
+        size *= 4
+    return length
+
+
+def encode_octets(text: str) -> bytes:
+    """Text as octets: UTF-8, octets that a reader escaped as they were, and whatever else is no text all the same."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
 
 
 def decode_octets(text: str) -> str:
@@ -294,6 +332,7 @@ _CHARSET = re.compile(
 )
 _WORD = re.compile(r"=\?([!-><@-~]{1,75}?)\?([bBqQ])\?([^?\s]*+)\?=")
 _BETWEEN_WORDS = re.compile(r"(\?=)[ \t\r\n]+(?==\?[!-><@-~]{1,75}\?[bBqQ]\?)")
+_SURROGATE = re.compile("[\ud800-\udfff]")  # UTF-7 can spell a lone one
 _HEX = re.compile(r"=([0-9A-Fa-f]{2})")
 
 
@@ -302,6 +341,11 @@ def decode_words(text: str) -> str:
     if "=?" not in text:
         return text
     return _WORD.sub(_decode_word, _BETWEEN_WORDS.sub(r"\1", text))
+
+
+def decoded_words(text: str, start: int, end: int) -> Iterator[str]:
+    """What each encoded-word between two positions says."""
+    return map(_decode_word, _WORD.finditer(text, start, end))
 
 
 def _decode_word(match: re.Match[str]) -> str:
@@ -314,6 +358,6 @@ def _decode_word(match: re.Match[str]) -> str:
             octets = binascii.a2b_base64(payload.encode("ascii") + b"==")
         else:
             octets = _HEX.sub(lambda m: chr(int(m[1], 16)), payload.replace("_", " ")).encode("latin-1")
-        return octets.decode(charset, "replace")
+        return _SURROGATE.sub("\ufffd", octets.decode(charset, "replace"))
     except (LookupError, UnicodeError, ValueError):
         return match[0]

@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from headerguard.address import Address, Tier, is_plain, parse
+from headerguard.address import Address, Tier, is_plain, parse, parse_all
 from headerguard.fields import CATALOGUE, HIDDEN, RECIPIENT, VISIBLE, Entry, Role
-from headerguard.header import Defect, DefectName, Header, Line, header_length
+from headerguard.header import Defect, DefectName, Header, Line, encode_octets, header_length
 from headerguard.stream import Level, levels
 
 if TYPE_CHECKING:
@@ -218,7 +218,9 @@ class Message:
         items = getattr(email_message, "raw_items", None)
         if items is None:
             raise TypeError(f"Message.from_email takes an email.message.Message, not {type(email_message).__name__}")
-        return cls(Header(_block(items()), keep=_ALL, has_octets=False), envelope, stage, account, origin)
+        block, injected = _block(items())
+        header = Header(block, keep=_ALL, has_octets=False, injected=injected)
+        return cls(header, envelope, stage, account, origin)
 
     def _inferred_stage(self) -> Stage:
         if not _TRACE.isdisjoint(self.header.names):
@@ -333,8 +335,8 @@ class Message:
         if envelope.mail_from and (address := parse(envelope.mail_from)):
             found.append(Sighting(address, Role.BOUNCE, "mail from", 0, Tier.PLAIN, None))
         for number, path in enumerate(envelope.rcpt_to):
-            if address := parse(path):
-                found.append(Sighting(address, Role.ENVELOPE, "rcpt to", number, Tier.PLAIN, None))
+            for box in parse_all(path):
+                found.append(Sighting(box.address, Role.ENVELOPE, "rcpt to", number, box.tier, None, box.name))
         return found
 
     @property
@@ -448,11 +450,17 @@ _ALL = frozenset(CATALOGUE)
 _AFTER_CR = re.compile(r"\r[ \t]*([!-9;-~]+)[ \t]*:")
 
 
-def _block(items: Iterable[tuple[str, object]]) -> bytes:
-    """A header block from raw header items."""
-    lines = []
+def _block(items: Iterable[tuple[str, object]]) -> tuple[bytes, list[int]]:
+    """A header block from raw header items, and where a value that holds a line end starts a line of its own."""
+    block = bytearray()
+    injected = []
     for name, value in items:
         encode = getattr(value, "encode", None)
         text = str(value) if isinstance(value, str) or encode is None else encode(linesep="\r\n")
-        lines.append(f"{name}: {text}".encode("utf-8", "surrogateescape").rstrip(b"\r\n") + b"\r\n")
-    return b"".join(lines)
+        octets = encode_octets(f"{name}: {text}").rstrip(b"\r\n") + b"\r\n"
+        injected += [len(block) + match.end() for match in _LINE_IN_VALUE.finditer(octets)]
+        block += octets
+    return bytes(block), injected
+
+
+_LINE_IN_VALUE = re.compile(rb"\n(?![ \t]|\Z)")

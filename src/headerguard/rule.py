@@ -15,13 +15,13 @@ from typing import Any, ClassVar, get_type_hints
 from headerguard.address import BUNDLED, Address, SuffixList, Tier, parse, to_a_label
 from headerguard.baseline import Baseline, Profile
 from headerguard.errors import ConfigError
-from headerguard.fields import Role
+from headerguard.fields import HIDDEN, VISIBLE, Role
 from headerguard.finding import Evidence, Finding, History, Severity
 from headerguard.header import Defect, DefectName, Field
 from headerguard.message import Envelope, Message, Recipient, Sighting
 from headerguard.stream import Level
 
-__all__ = ["Bound", "Declared", "Example", "Known", "Rule", "bind", "load_rules", "near_miss"]
+__all__ = ["Bound", "Declared", "Example", "Known", "Rule", "bind", "layer_of", "load_rules", "near_miss"]
 
 
 @dataclass(frozen=True)
@@ -191,6 +191,14 @@ class Rule:
             summary += " (only some readers see it)"
         evidence = tuple(item for place in (where, *also) for item in _evidence(place))
         return Finding(self.id, subject or _subject(where), weight, summary, evidence, layer=layer, history=history)
+
+
+def layer_of(recipient: Recipient) -> str:
+    """Where a recipient must have got in, as far as its places show."""
+    roles = recipient.roles
+    if roles & (VISIBLE | {Role.BCC, Role.CONTROL}):
+        return "application"
+    return "relay" if roles & HIDDEN else "unknown"
 
 
 def _is_candidate(where: Where) -> bool:

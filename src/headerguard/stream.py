@@ -39,7 +39,12 @@ class Level(NamedTuple):
     @property
     def key(self) -> str:
         """The key in a baseline: account/kind:value; an unknown account is "-"."""
-        return f"{self.account or '-'}/{self.kind}:{self.value}"
+        account = "-" if self.account is None else self.account.translate(_ESCAPED)
+        return f"{account}/{self.kind}:{self.value}"
+
+
+_ESCAPED = {ord("%"): "%25", ord("/"): "%2F", ord("-"): "%2D"}
+"""So that no account can be written to look like another with a stream, or like none."""
 
 
 def level_key(account: str | None, stream: str) -> str:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import binascii
 import re
+import shlex
 from dataclasses import dataclass
 
 from headerguard.address import Address, lex
 from headerguard.header import decode_words
 
-__all__ = ["REDACTIONS", "Disclosure", "cut", "encodable", "visible"]
+__all__ = ["REDACTIONS", "Disclosure", "argument", "cut", "encodable", "visible"]
 
 REDACTIONS = ("none", "local")
 """What `redact=` may be: everything in full, or only the first character of each local part."""
@@ -49,6 +50,12 @@ def _escaped(char: str) -> str:
     return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
+def argument(text: str) -> str:
+    """Write text as one word of a shell command, exact where it is all visible, and safe to paste whatever it holds."""
+    plain = text.isprintable() and not _unseen(text)
+    return _build_command("#''#", shlex.quote(text if plain else visible(text)))
+
+
 def encodable(text: str) -> str:
     """Text that UTF-8 can hold: a lone surrogate (an undecodable octet of a path) becomes an escape."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
@@ -63,7 +70,7 @@ def cut(text: str, limit: int) -> str:
 # A local part as it may stand before an "@" in any text. Linear in time: possessive, from the head of a word.
 _ATOM = r"[^\x00-\x20\"(),:;<>@\[\\\]\x7f]"
 _LOCAL_PART = re.compile(
-    rf'(?:(?<!{_ATOM})({_ATOM}){_ATOM}*+|"(?:\\(.)|([^"\\]))?(?:[^"\\]|\\.){{0,1000}}+")[ \t\r\n]*+@',
+    rf'(?:(?<!{_ATOM})({_ATOM}){_ATOM}*+|"(?:\\(.)|([^"\\]))?(?:[^"\\]|\\.){{0,200}}+")[ \t\r\n]*+@',
     re.DOTALL,
 )
 # The same before an "@" that is itself encoded: quoted-printable, URL, HTML, JSON, full width.

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from headerguard.finding import Evidence, Finding, Report, Severity
-from headerguard.render.disclosure import Disclosure, cut, visible
+from headerguard.render.disclosure import Disclosure, cut, encodable, visible
 from headerguard.render.options import Described, Options
 from headerguard.render.records import dumps, fingerprint
 from headerguard.render.tally import Noted
@@ -80,12 +80,13 @@ def _documentation(rule: Described) -> str:
 
 
 def _descriptor(rule: str, severity: Severity, text: str) -> Record:
-    summary = " ".join(text.partition("\n\n")[0].split()) or rule
+    name = visible(rule)
+    summary = " ".join(text.partition("\n\n")[0].split()) or name
     return {
-        "id": visible(rule),
+        "id": name,
         "shortDescription": {"text": cut(summary, _TEXT_LIMIT)},
-        "fullDescription": {"text": cut(" ".join(text.split()) or rule, _TEXT_LIMIT)},
-        "help": {"text": text or rule, "markdown": text or rule},
+        "fullDescription": {"text": cut(" ".join(text.split()) or name, _TEXT_LIMIT)},
+        "help": {"text": text or name, "markdown": text or name},
         "defaultConfiguration": {"level": _LEVELS[severity]},
         "properties": {"security-severity": _SCORES[severity], "tags": ["security", "email"]},
     }
@@ -178,7 +179,10 @@ def _related(report: Report, piece: Evidence, show: Disclosure) -> Record:
 def _uri(path: str) -> str:
     """A path as a URI reference (RFC 3986): a relative one stays relative."""
     pure = PurePath(path)
-    octets = pure.as_posix().encode("utf-8", "surrogateescape")
+    try:
+        octets = pure.as_posix().encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half a character, which file names of Windows can hold
+        octets = encodable(pure.as_posix()).encode()
     if not pure.is_absolute():
         return quote(octets, safe="/")
     lead = "file://" if octets.startswith(b"/") else "file:///"
@@ -189,16 +193,9 @@ def _uri(path: str) -> str:
 
 
 def _driver(rules: _Rules) -> Record:
-    return {"name": "headerguard", "rules": rules.descriptors} | _version()
+    from headerguard import __version__
 
-
-def _version() -> Record:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return {"version": version("headerguard")}
-    except PackageNotFoundError:
-        return {}
+    return {"name": "headerguard", "version": __version__, "rules": rules.descriptors}
 
 
 def _invocation(options: Options) -> Record:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Iterator
 
 from headerguard.address import Tier
 from headerguard.finding import Evidence, Finding, Report, Severity
-from headerguard.render.disclosure import cut, visible
+from headerguard.render.disclosure import argument, cut, visible
 from headerguard.render.options import Options
 from headerguard.render.roster import Row, roster, shortened
 from headerguard.render.words import (
@@ -147,7 +146,7 @@ class _Block:
             yield f"got in at: {visible(finding.layer)}, as far as a copy of stage {stage} shows"
         for piece in finding.evidence:
             if piece.note and place_of(piece) == place:
-                yield self._said(piece.note)
+                yield f"here: {self._said(piece.note)}"
         yield from self._elsewhere([piece for piece in finding.evidence if place_of(piece) != place])
 
     def _elsewhere(self, pieces: list[Evidence]) -> Iterator[str]:
@@ -162,7 +161,7 @@ class _Block:
 
     def _commands(self) -> Iterator[str]:
         """What to type next: to understand, and to allow."""
-        explain = dict.fromkeys(f"headerguard explain {_argument(f.rule)}" for f in self.report.findings)
+        explain = dict.fromkeys(f"headerguard explain {argument(f.rule)}" for f in self.report.findings)
         allow = dict.fromkeys(self._allow(f) for f in self.report.findings if self._is_shown(f.subject))
         for name, commands in (("explain:", list(explain)), ("allow:", list(allow))):
             for command in commands[:_COMMANDS]:
@@ -172,10 +171,10 @@ class _Block:
 
     def _allow(self, finding: Finding) -> str:
         stream = stream_of(self.report)
-        of_stream = f" --stream {_argument(stream)}" if stream and self._is_shown(stream) else ""
+        of_stream = f" --stream {argument(stream)}" if stream and self._is_shown(stream) else ""
         last = until(self.report, finding)
         rest = f'{of_stream} --reason "..." --until {last}'
-        subject = _argument(finding.subject)
+        subject = argument(finding.subject)
         if finding.subject.startswith("-"):
             return f"headerguard baseline allow{rest} -- {subject}"
         return f"headerguard baseline allow {subject}{rest}"
@@ -217,8 +216,3 @@ def _reading(tier: Tier) -> str:
     if tier is Tier.CANDIDATE:
         return "  (candidate: only some readers take this for an address)"
     return "  (recovered from broken syntax)" if tier is Tier.RECOVERED else ""
-
-
-def _argument(text: str) -> str:
-    """A word of a command, safe to paste into a shell whatever it holds."""
-    return shlex.quote(text if text.isprintable() else visible(text))

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from headerguard.fields import DESTINATION
 from headerguard.finding import Finding, Severity
-from headerguard.header import decode_words
+from headerguard.header import DefectName, decode_words
 from headerguard.message import Message
 from headerguard.rule import Example, Known, Rule
 
-_NAMES = "|".join(sorted(DESTINATION | {"from", "sender", "reply-to"}, key=len, reverse=True))
+_NAMED = DESTINATION | {"from", "sender", "reply-to"}
+_NAMES = "|".join(sorted(_NAMED, key=len, reverse=True))
 _INJECTED = re.compile(rf"(?:\r\n|[\r\n])[ \t]*(?:{_NAMES})[ \t]*:[^\r\n]*@", re.IGNORECASE)
 _FREE_TEXT = frozenset(("subject", "comments", "keywords", "from", "to", "cc", "reply-to", "sender"))
 
@@ -35,6 +36,7 @@ class HeaderInjection(Rule):
     id = "header-injection"
     severity = Severity.HIGH
     fields = _FREE_TEXT
+    defects = frozenset((DefectName.INJECTED_LINE,))
     examples = (
         Example(
             flagged="To: jane@client.example\nSubject: =?utf-8?q?Hello=0D=0ABcc=3A_copy=40arxxwalls.com?=\n",
@@ -46,6 +48,9 @@ class HeaderInjection(Rule):
     def check(self, message: Message, known: Known) -> Iterator[Finding]:
         """Search the raw value, then the decoded one; an ordinary address list can hold neither."""
         text = message.header.text
+        for field in message.header.fields if message.header.defects else ():
+            if field.defect and field.defect.name is DefectName.INJECTED_LINE and field.name.lower() in _NAMED:
+                yield self.finding(field, f"a value carries a line end and the field {field.name}")
         ordinary = {
             part.line.start for part in message.parts if part.line.name in _FREE_TEXT and message.is_ordinary(part)
         }

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from headerguard.fields import HIDDEN, RECIPIENT, VISIBLE, Role
+from headerguard.fields import RECIPIENT, Role
 from headerguard.finding import Finding, Severity
 from headerguard.header import Defect, DefectName
 from headerguard.message import Message, Recipient
-from headerguard.rule import Example, Known, Rule
+from headerguard.rule import Example, Known, Rule, layer_of
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class UnexpectedRecipient(Rule):
             if role := self._undeclared_role(recipient, known):
                 what = "a hidden copy to" if recipient.hidden else f"{role} names"
                 yield self.finding(
-                    recipient, f"{what} {recipient.address}, whom nobody declared", layer=layer(recipient)
+                    recipient, f"{what} {recipient.address}, whom nobody declared", layer=layer_of(recipient)
                 )
         if declared.missing and declared.given:
             yield from self._missing(message, known)
@@ -71,11 +71,3 @@ class UnexpectedRecipient(Rule):
             for entry in sorted(bound.addresses - present) if bound else ():
                 where = Defect(DefectName.NO_ADDRESS, None, "to", f"{entry} is absent")
                 yield self.finding(where, f"{entry} was declared and receives nothing", subject=entry)
-
-
-def layer(recipient: Recipient) -> str:
-    """Where a recipient must have got in, as far as its places show."""
-    roles = recipient.roles
-    if roles & (VISIBLE | {Role.BCC, Role.CONTROL}):
-        return "application"
-    return "relay" if roles & HIDDEN else "unknown"

@@ -7,8 +7,7 @@ from typing import ClassVar
 from headerguard.fields import HIDDEN, Role
 from headerguard.finding import Finding, Severity
 from headerguard.message import Message, Sighting
-from headerguard.rule import Example, Known, Rule
-from headerguard.rules.unexpected_recipient import layer
+from headerguard.rule import Example, Known, Rule, layer_of
 
 _CLEAN = "From: shop@shop.example\nTo: jane@client.example\nX-MC-Template: receipt\n"
 _HISTORY = tuple(
@@ -116,7 +115,7 @@ class UnfamiliarBlindRecipient(_UnfamiliarDomain):
             subject=domain,
             also=others,
             severity=Severity.LOW if expanded else None,
-            layer=layer(recipient),
+            layer=layer_of(recipient),
             history=known.history(sighting.role),
         )
 

@@ -45,7 +45,7 @@ class Kind:
     """What a copy of this kind shows; None leaves it to the message."""
 
 
-_AS_EML = "By name only; unnamed, it is read as eml, which gives the same addresses."
+_AS_EML = "By name only; unnamed, it is read as eml."
 
 
 def _message(description: str, stage: Stage | None = None) -> Kind:

@@ -114,7 +114,7 @@ class Window:
         return octets
 
     def release(self, size: int) -> None:
-        """Let the first `size` octets go: they become index -size and are not to be had again."""
+        """Let the first `size` octets go; index `size` becomes 0."""
         del self.data[:size]
 
     def peek(self, at: int, size: int) -> bytes | None:

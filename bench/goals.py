@@ -1,0 +1,34 @@
+"""What the figures are held against."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["GOALS", "IMPORT", "NEXT", "SIZE", "WHOLE", "Verdict"]
+
+GOALS = {"model": {"a": 1.3, "b": 1.3, "c": 2.5}, "check": {"a": 1.5, "b": 1.5, "c": 2.5}}
+"""Ratio to the reference, by contestant and kind."""
+NEXT = {"check": {"a": 0.8, "b": 0.8, "c": 1.0}}
+"""What is wanted next; missing it fails nothing."""
+SIZE = 1.1
+"""What kind b may cost, as a multiple of kind a."""
+WHOLE = 2.0
+"""What a message of 21 MB may cost, as a multiple of its header alone."""
+IMPORT = 1.5
+"""What `import headerguard` may cost, as a multiple of `import email.message`."""
+
+
+class Verdict(NamedTuple):
+    """One figure and its limit."""
+
+    what: str
+    value: float
+    limit: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether the limit holds."""
+        return self.value <= self.limit
+
+    def __str__(self) -> str:
+        return f"{'ok    ' if self.ok else 'MISSED'} {self.what}: {self.value:.2f} (limit {self.limit:g})"

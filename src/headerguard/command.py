@@ -1,0 +1,379 @@
+"""What each command does: read, ask the library, write; gives the exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from headerguard import upkeep
+from headerguard.address import BUNDLED, SuffixList
+from headerguard.baseline import Baseline
+from headerguard.config import Config, default, find, load
+from headerguard.errors import BaselineError, ConfigError, SourceError
+from headerguard.explain import Names, catalogue, name_text, rule_called, rule_record, rule_text, unknown
+from headerguard.fields import Role
+from headerguard.finding import Severity
+from headerguard.guard import Guard
+from headerguard.message import Message
+from headerguard.sources import read, total
+from headerguard.terminal import Tally, Terminal, dumps, label, render, show_record, stream, visible
+
+if TYPE_CHECKING:
+    from headerguard.sources.window import Readable
+
+__all__ = [
+    "baseline_allow",
+    "baseline_diff",
+    "baseline_forget",
+    "baseline_merge",
+    "baseline_prune",
+    "baseline_show",
+    "check",
+    "demo",
+    "explain",
+    "learn",
+    "parts",
+    "rules",
+    "show",
+]
+
+CLEAN, FINDINGS, WRONG, INCOMPLETE = 0, 1, 2, 3
+
+
+# ---- what commands share ---------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _reading(arguments: Namespace, terminal: Terminal, tally: Tally) -> Iterator[Iterator[Message]]:
+    """The messages of all paths; what cannot be read is said, and counted. Raises ConfigError before it reads."""
+    kind, stage = arguments.kind, getattr(arguments, "stage", None)
+    read(b"", kind, stage).close()
+
+    def unreadable(error: SourceError) -> None:
+        tally.unreadable += len(error.errors)
+        for sentence in error.errors:
+            terminal.say(sentence)
+
+    paths = arguments.paths
+    with terminal.progress(lambda: sum(total(path) for path in paths if path != "-")) as progress:
+        sources = (_standard_input() if path == "-" else path for path in paths)
+        yield (message for source in sources for message in read(source, kind, stage, unreadable, progress))
+
+
+def _standard_input() -> Readable | bytes:
+    return sys.stdin.buffer if sys.stdin is not None else b""
+
+
+def _configuration(arguments: Namespace, terminal: Terminal) -> Config:
+    """The configuration that was named, or the nearest one, or the defaults."""
+    path = getattr(arguments, "config", None) or find()
+    config = load(path) if path else default()
+    for warning in config.warnings:
+        terminal.say(warning)
+    if fail_on := getattr(arguments, "fail_on", None):
+        config = replace(config, fail_on=Severity.parse(fail_on))
+    return config
+
+
+def _baseline(path: str | None, *, new: bool = False) -> Baseline:
+    """The baseline of a file. One that does not exist is empty if it may be `new`, else a BaselineError."""
+    if path is None or (new and not os.path.exists(path)):
+        folder = os.path.dirname(path or "")
+        if folder and not os.path.isdir(folder):
+            raise BaselineError(f"{path}: cannot be written: there is no directory {folder}")
+        return Baseline()
+    if not os.path.exists(path):
+        raise BaselineError(f"{path}: there is no such baseline; headerguard learn PATH --baseline {path} makes it")
+    return Baseline.load(path)
+
+
+def _to_learn_into(arguments: Namespace, config: Config) -> str:
+    path: str | None = arguments.baseline or config.baseline
+    if path is None:
+        raise ConfigError("there is no baseline to learn into; name one with --baseline, or in headerguard.toml")
+    return path
+
+
+def _plural(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+# ---- demo, check, learn ----------------------------------------------------------------------------------------------
+
+
+def demo(arguments: Namespace, terminal: Terminal) -> int:
+    """Replay an incident."""
+    from headerguard.demo import INCIDENTS, replay, story
+
+    if arguments.list:
+        terminal.lines(f"{name}  {about}" for name, about in INCIDENTS.items())
+        return CLEAN
+    replayed = replay(arguments.incident)
+    terminal.lines(story(replayed, render))
+    return CLEAN if replayed.ok else FINDINGS
+
+
+def check(arguments: Namespace, terminal: Terminal) -> int:
+    """Judge. Machines get their format on standard output, and the line about all of it goes elsewhere."""
+    config = _configuration(arguments, terminal)
+    path: str | None = _to_learn_into(arguments, config) if arguments.learn else arguments.baseline or config.baseline
+    guard = Guard(baseline=_baseline(path, new=arguments.learn), config=config)
+    tally = Tally()
+    with _reading(arguments, terminal, tally) as messages:
+        reports = map(_judge(guard, arguments), messages)
+        for piece in stream(
+            reports,
+            arguments.format,
+            colour=terminal.coloured,
+            verbose=arguments.verbose,
+            rules=[type(rule) for rule in guard.rules],
+            tally=tally,
+        ):
+            terminal.write(piece)
+    if path is not None and arguments.learn and tally.messages:
+        guard.baseline.save(path)
+    if arguments.format != "text":
+        terminal.say(tally.line())
+    if not tally.complete:
+        return INCOMPLETE
+    return FINDINGS if tally.worst is not None and tally.worst >= config.fail_on else CLEAN
+
+
+def _judge(guard: Guard, arguments: Namespace) -> Callable[[Message], Any]:
+    judge = guard.observe if arguments.learn else guard.check
+    return lambda message: judge(message, stream=arguments.stream)
+
+
+def learn(arguments: Namespace, terminal: Terminal) -> int:
+    """Learn without judging, and join it with what the baseline holds."""
+    config = _configuration(arguments, terminal)
+    path = _to_learn_into(arguments, config)
+    earlier = _baseline(path, new=True)
+    guard, tally = Guard(rules=(), config=config), Tally()
+    domains: set[str] = set()
+    with _reading(arguments, terminal, tally) as messages:
+        for message in messages:
+            guard.observe(message, stream=arguments.stream)  # without rules nothing is flagged: all of it is learned
+            domains.update(_domains(message, guard.suffixes))
+            tally.messages += 1
+    if tally.messages:
+        earlier.merge(guard.baseline).save(path)
+    terminal.lines([_learned(tally, guard.baseline, len(domains))])
+    return INCOMPLETE if tally.unreadable else CLEAN
+
+
+def _domains(message: Message, suffixes: SuffixList) -> Iterator[str]:
+    for sighting in message.sightings:
+        if sighting.role is not Role.MENTIONED and sighting.address.domain:
+            yield suffixes.registrable_domain(sighting.address.domain)
+
+
+def _learned(tally: Tally, baseline: Baseline, domains: int) -> str:
+    counts = (
+        f"read {_plural(tally.messages, 'message')}",
+        _plural(upkeep.streams(baseline), "stream"),
+        _plural(domains, "registrable domain"),
+        f"{tally.unreadable:,} unreadable",
+    )
+    return " · ".join(counts)
+
+
+# ---- show ------------------------------------------------------------------------------------------------------------
+
+
+def show(arguments: Namespace, terminal: Terminal) -> int:
+    """List every address of every message."""
+    tally = Tally()
+    with _reading(arguments, terminal, tally) as messages:
+        for number, message in enumerate(messages):
+            record = show_record(message)
+            if arguments.format == "json":
+                terminal.write(dumps(record) + "\n")
+            else:
+                terminal.lines(_shown(record, label(message, number), terminal))
+    return INCOMPLETE if tally.unreadable else CLEAN
+
+
+def _shown(record: dict[str, Any], name: str, terminal: Terminal) -> Iterator[str]:
+    """One message: where it is, then a line an address, then what is odd about it."""
+    belongs = f", stream '{visible(record['stream'])}'" if record["stream"] else ""
+    yield f"{terminal.heading(name)}  '{visible(record['subject'])}'  stage {record['stage']}{belongs}"
+    rows = list(_rows(record["sightings"]))
+    widths = [min(max(map(len, column)), 48) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+        yield f"   {'  '.join(cells)}".rstrip()
+    if not rows:
+        yield "   (no address)"
+    for defect in record["defects"]:
+        place = f" in {visible(defect['field'])}" if defect["field"] else ""
+        yield f"   odd: {defect['name']}{place}{_octets(defect['span'])}"
+
+
+def _rows(sightings: list[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
+    """The cells of each address: role and number, address, field, tier and octets, what else there is."""
+    numbers: dict[str, int] = {}
+    for sighting in sightings:
+        role, field, occurrence = sighting["role"], visible(sighting["field"]), sighting["occurrence"]
+        numbers[role] = number = numbers.get(role, -1) + 1
+        again = f" #{occurrence + 1}" if occurrence else ""
+        hidden = "hidden" if sighting["hidden"] else ""
+        name = f"'{visible(sighting['display_name'])}'" if sighting["display_name"] else ""
+        written = sighting["unicode"] if sighting["unicode"] != sighting["address"] else ""
+        more = " ".join(filter(None, (hidden, f"shown as {visible(written)}" if written else "", name)))
+        surety = f"{sighting['tier']}{_octets(sighting['span'])}"
+        yield f"{role}[{number}]", visible(sighting["address"]), f"in {field}{again}", surety, more
+
+
+def _octets(span: list[int] | None) -> str:
+    return f", octets {span[0]}-{span[1]}" if span else ""
+
+
+# ---- explain, rules, version -----------------------------------------------------------------------------------------
+
+
+def explain(arguments: Namespace, terminal: Terminal) -> int:
+    """Explain a rule, an address or domain, or a list of names."""
+    if arguments.subject == "-":
+        names = _names(arguments, terminal)
+        for name in _lines(_standard_input()):
+            terminal.write(dumps(names.record(name)) + "\n")
+        return CLEAN
+    if rule := rule_called(arguments.subject):
+        record, text = rule_record(rule), rule_text
+    else:
+        record, text = _names(arguments, terminal).record(arguments.subject), name_text
+        if record["problem"]:
+            raise ConfigError(unknown(arguments.subject))
+    terminal.lines([dumps(record)] if arguments.format == "json" else text(record, terminal))
+    return CLEAN
+
+
+def _names(arguments: Namespace, terminal: Terminal) -> Names:
+    """What names are explained by. The baseline of the configuration counts if it is there."""
+    config = _configuration(arguments, terminal)
+    path = arguments.baseline
+    if path is None and config.baseline and os.path.exists(config.baseline):
+        path = config.baseline
+    known = None if arguments.known is None else _known(arguments.known)
+    suffixes = SuffixList(config.suffix_list) if config.suffix_list else BUNDLED
+    return Names(suffixes, known, None if path is None else _baseline(path))
+
+
+def _known(path: str) -> list[str]:
+    try:
+        with open(path, "rb") as file:
+            return [name for name in _lines(file) if not name.startswith("#")]
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _lines(source: Readable | bytes) -> Iterator[str]:
+    """The lines of a file that are not empty."""
+    lines: Iterable[bytes] = source.splitlines() if isinstance(source, bytes) else source  # type: ignore[assignment]
+    for line in lines:
+        if text := line.decode("utf-8", "surrogateescape").strip():
+            yield text
+
+
+def rules(arguments: Namespace, terminal: Terminal) -> int:
+    """List the rules; a configuration that is wrong is said, and does not keep them from being listed."""
+    config, code = None, CLEAN
+    try:
+        config = _configuration(arguments, terminal)
+    except ConfigError as error:
+        code = WRONG
+        for problem in error.problems:
+            terminal.say(problem)
+    for entry in catalogue(config):
+        if arguments.format == "json":
+            terminal.write(dumps(entry) + "\n")
+        else:
+            state = "" if entry["state"] == "enabled" else f" ({entry['state']})"
+            summary = visible(entry["summary"])
+            terminal.lines([f"{visible(entry['id']):<28}{entry['severity'] or '-':<10}{summary}{state}"])
+    return code
+
+
+def parts() -> Iterator[str]:
+    """What the library runs on: a line each."""
+    import platform
+    import re
+    from importlib.metadata import PackageNotFoundError, requires, version
+
+    yield f"Python {platform.python_version()}"
+    for requirement in requires("headerguard") or ():
+        if "extra ==" not in requirement or 'extra == "cli"' in requirement.replace("'", '"'):
+            name = re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0]
+            try:
+                yield f"{name} {version(name)}"
+            except PackageNotFoundError:
+                yield f"{name} is not installed"
+    yield f"Public Suffix List {BUNDLED.date or 'without a date'}"
+
+
+# ---- baseline --------------------------------------------------------------------------------------------------------
+
+
+def baseline_show(arguments: Namespace, terminal: Terminal) -> int:
+    """List what every stream has done."""
+    terminal.lines(upkeep.described(_baseline(arguments.baseline), arguments.stream))
+    return CLEAN
+
+
+def baseline_diff(arguments: Namespace, terminal: Terminal) -> int:
+    """Say how two baselines differ."""
+    old, new = _baseline(arguments.old), _baseline(arguments.new)
+    told = list(upkeep.changes(old, new))
+    terminal.lines(map(visible, told))
+    return FINDINGS if told else CLEAN
+
+
+def baseline_merge(arguments: Namespace, terminal: Terminal) -> int:
+    """Join baselines into one."""
+    merged = Baseline().merge(*(_baseline(path) for path in arguments.baselines))
+    merged.save(arguments.output)
+    count = upkeep.streams(merged)
+    terminal.lines([f"{visible(arguments.output)} holds {_plural(count, 'stream')}"])
+    return CLEAN
+
+
+def baseline_allow(arguments: Namespace, terminal: Terminal) -> int:
+    """Accept findings about a subject, in the configuration."""
+    path = Path(arguments.config or find() or "headerguard.toml")
+    asked = {"subject": arguments.subject, "reason": arguments.reason}
+    asked |= {key: value for key in ("rule", "stream") if (value := getattr(arguments, key)) is not None}
+    if arguments.until is not None:
+        asked["until"] = arguments.until.isoformat()
+    upkeep.allow(path, asked)
+    until = f"until {asked['until']}" if arguments.until else "for good, as no --until was given"
+    terminal.lines([f"{visible(str(path))}: {visible(arguments.subject)} is allowed {until}"])
+    return CLEAN
+
+
+def baseline_forget(arguments: Namespace, terminal: Terminal) -> int:
+    """Remove a registrable domain from every stream."""
+    baseline, domain = _baseline(arguments.baseline), upkeep.registrable(arguments.subject)
+    held = upkeep.forget(baseline, domain)
+    if held:
+        baseline.save(arguments.baseline)
+    said = f"is forgotten in {_plural(held, 'place')}" if held else "is in no stream"
+    terminal.lines([f"{visible(domain)} {said} of {visible(arguments.baseline)}"])
+    return CLEAN
+
+
+def baseline_prune(arguments: Namespace, terminal: Terminal) -> int:
+    """Drop the streams that were last seen before a day."""
+    baseline = _baseline(arguments.baseline)
+    dropped = upkeep.prune(baseline, arguments.before)
+    if dropped:
+        baseline.save(arguments.baseline)
+    terminal.lines(f"dropped {name}" for name in dropped)
+    terminal.lines([f"dropped {len(dropped):,}, kept {len(baseline.streams):,}"])
+    return CLEAN

@@ -1,0 +1,315 @@
+"""The explanation: what a rule looks for, or how a name parses and where the baseline has seen it.
+
+Facts are gathered as a record first, the same that `--format json` writes; text is made from nothing else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from headerguard.address import BUNDLED, Address, Mailbox, SuffixList, Tier, lex, to_a_label
+from headerguard.errors import ConfigError
+from headerguard.rule import load_rules, near_miss
+from headerguard.rules import BUILTIN, RENAMED
+from headerguard.stream import Level
+from headerguard.terminal import Terminal, printable, visible
+
+if TYPE_CHECKING:
+    from headerguard.baseline import Baseline
+    from headerguard.config import Config
+    from headerguard.rule import Example, Rule
+
+__all__ = [
+    "Names",
+    "catalogue",
+    "level_of",
+    "name_text",
+    "rule_called",
+    "rule_record",
+    "rule_text",
+    "sections",
+    "title",
+    "unknown",
+]
+
+Record = dict[str, Any]
+
+GROUP = "headerguard.rules"
+"""Entry-point group of rules that come with other packages."""
+SECTIONS = ("Flags", "Why", "When it is wrong", "What to do", "References")
+"""Headings in the docstring of a rule."""
+
+_HEADING = re.compile(rf"^({'|'.join(SECTIONS)}):[ \t]*", re.MULTILINE)
+_HOST = re.compile(r"[^\s@<>()\[\]\\,;:\"/]+\.[^\s@<>()\[\]\\,;:\"/]+|\[[^\s\[\]]+\]")
+_WIDTH = 100
+_PLACES = 20
+
+
+# ---- rules -----------------------------------------------------------------------------------------------------------
+
+
+def installed() -> list[str]:
+    """Ids of the rules that come with other packages."""
+    from importlib.metadata import entry_points
+
+    return sorted({point.name for point in entry_points(group=GROUP)} - {rule.id for rule in BUILTIN})
+
+
+def rule_called(name: str) -> type[Rule] | None:
+    """The rule of an id, an old id included; None for no such rule. Raises ConfigError where it cannot be loaded."""
+    name = RENAMED.get(name, name)
+    known = {rule.id: rule for rule in BUILTIN}
+    if name not in known and name in installed():
+        known = load_rules([name], BUILTIN)
+    return known.get(name)
+
+
+def catalogue(config: Config | None) -> Iterator[Record]:
+    """Every installed rule as a short record: the built-in ones, then those of other packages."""
+    severities = config.severities if config else {}
+    disabled, enabled = (config.disable, config.enable) if config else ((), ())
+    for rule in BUILTIN:
+        yield _entry(rule, severities) | {"state": "disabled" if rule.id in disabled else "enabled"}
+    for name in installed():
+        state = "enabled" if name in enabled else "installed, not enabled"
+        try:
+            yield _entry(load_rules([name], BUILTIN)[name], severities) | {"state": state}
+        except ConfigError as error:
+            yield {"id": name, "severity": None, "summary": str(error), "state": "broken"}
+
+
+def _entry(rule: type[Rule], severities: Mapping[str, Any]) -> Record:
+    severity = severities.get(rule.id, rule.severity)
+    summary = " ".join(sections(rule)["summary"].split())
+    return {"id": rule.id, "severity": str(severity), "summary": summary}
+
+
+def sections(rule: type[Rule]) -> dict[str, str]:
+    """The docstring of a rule by its headings; what stands before the first is the "summary"."""
+    parts = ["summary", *_HEADING.split(inspect.cleandoc(rule.__doc__ or ""))]
+    texts = (text.strip() for text in parts[1::2])
+    return dict(zip(parts[::2], (text[:1].upper() + text[1:] for text in texts), strict=True))
+
+
+def rule_record(rule: type[Rule]) -> Record:
+    """Everything that a rule says about itself."""
+    said = sections(rule)
+    return {
+        "schema": "headerguard.explanation/1",
+        "kind": "rule",
+        "id": rule.id,
+        "severity": str(rule.severity),
+        "summary": said["summary"],
+        "sections": {name: said[name] for name in SECTIONS if name in said},
+        "roles": sorted(map(str, rule.roles)),
+        "needs": sorted(rule.needs),
+        "options": [_option(option) for option in dataclasses.fields(rule)],
+        "examples": [_example(example) for example in rule.examples],
+    }
+
+
+def _option(option: dataclasses.Field[Any]) -> Record:
+    default = option.default
+    if option.default_factory is not dataclasses.MISSING:
+        default = option.default_factory()
+    name = option.name.replace("_", "-")
+    if default is dataclasses.MISSING:
+        return {"name": name, "required": True, "default": None}
+    plain = sorted(default) if isinstance(default, frozenset) else default
+    known = isinstance(plain, str | int | float | bool | list | tuple | None)
+    return {"name": name, "required": False, "default": plain if known else str(plain)}
+
+
+def _example(example: Example) -> Record:
+    return {
+        "flagged": example.flagged,
+        "clean": example.clean,
+        "cites": example.cites,
+        "envelope": list(example.envelope.rcpt_to) if example.envelope else None,
+        "history": len(example.history),
+        "declared": {name: _plain(value) for name, value in example.declared.items()},
+        "config": {name: _plain(value) for name, value in example.config.items()},
+    }
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, str | bool | int | None) else repr(value)
+
+
+def rule_text(record: Record, terminal: Terminal) -> Iterator[str]:
+    """The record of a rule for people."""
+    yield f"{terminal.heading(record['id'])} ({record['severity']})"
+    yield from _wrapped(record["summary"], "   ")
+    for name, text in record["sections"].items():
+        yield from ("", terminal.heading(name))
+        yield from _wrapped(text, "   ")
+    yield from ("", terminal.heading("Options"))
+    for option in record["options"]:
+        value = "must be set" if option["required"] else f"default {option['default']!r}"
+        yield f"   {option['name']}: {value}, under [rules.{record['id']}]"
+    yield f"   severity: what a finding weighs, default {record['severity']}, under [rules.{record['id']}]"
+    for example in record["examples"]:
+        yield from ("", terminal.heading("Example") + _scene(example))
+        yield from _indented("flagged", example["flagged"])
+        yield f"   points at  {visible(example['cites'])}"
+        yield from _indented("clean", example["clean"])
+
+
+def _wrapped(text: str, indent: str) -> Iterator[str]:
+    for paragraph in text.split("\n\n"):
+        yield from textwrap.wrap(" ".join(paragraph.split()), _WIDTH, initial_indent=indent, subsequent_indent=indent)
+
+
+def _scene(example: Record) -> str:
+    said = [f"{name}={value!r}" for name, value in example["declared"].items()]
+    said += [f"delivered to {', '.join(example['envelope'])}"] if example["envelope"] else []
+    said += [f"after {example['history']} earlier messages"] if example["history"] else []
+    said += ["with a configuration"] if example["config"] else []
+    return f" ({visible('; '.join(said))})" if said else ""
+
+
+def _indented(name: str, lines: str) -> Iterator[str]:
+    for number, line in enumerate(lines.splitlines()):
+        yield f"   {name if not number else '':<10} {visible(line)}"
+
+
+# ---- names -----------------------------------------------------------------------------------------------------------
+
+
+def title(stream: str) -> str:
+    """The name of a level in a sentence: "stream 'receipts'", "author shop@shop.example"."""
+    author = stream.removeprefix("author:")
+    return f"stream '{visible(stream)}'" if author == stream else f"author {visible(author)}"
+
+
+def level_of(key: str) -> Level:
+    """The level that a key of a baseline stands for: account/kind:value."""
+    account, _, rest = key.partition("/")
+    kind, _, value = rest.partition(":")
+    return Level(kind, value, None if account == "-" else account)
+
+
+class Names:
+    """Explains addresses and domains by what is known here: suffixes, known names, a baseline."""
+
+    def __init__(
+        self,
+        suffixes: SuffixList = BUNDLED,
+        known: Iterable[str] | None = None,
+        baseline: Baseline | None = None,
+    ) -> None:
+        """`known` are names of one's own (None: nobody said), `baseline` what was learned."""
+        self.suffixes, self.baseline = suffixes, baseline
+        self.known = None if known is None else {self._registrable(name) for name in known}
+
+    def _registrable(self, name: str) -> str:
+        return self.suffixes.registrable_domain(to_a_label(name.strip().rpartition("@")[2]))
+
+    def record(self, name: str) -> Record:
+        """What there is to say about one name; `problem` says why where it is none."""
+        boxes = _boxes(name) if "@" in name else []
+        address = boxes[0].address if boxes else None
+        domain = address.domain if address else to_a_label(name.strip())
+        if (address is None and not _HOST.fullmatch(domain)) or not domain:
+            return self._refused(name)
+        registrable = self.suffixes.registrable_domain(domain)
+        return {
+            "schema": "headerguard.explanation/1",
+            "kind": "address" if address else "domain",
+            "name": name,
+            "problem": None,
+            "readings": [_reading(box) for box in boxes],
+            "domain": domain,
+            "unicode": Address("", domain).unicode.rpartition("@")[2],
+            "registrable_domain": registrable,
+            "registrable_domain_icann": self.suffixes.registrable_domain(domain, private=False),
+            "refusal": address.refusal if address else None,
+            "known": None if self.known is None else registrable in self.known,
+            "imitates": None,
+            "how": None,
+            "seen": None if self.baseline is None else list(_seen(self.baseline, registrable)),
+        }
+
+    def _refused(self, name: str) -> Record:
+        empty = ("domain", "unicode", "registrable_domain", "registrable_domain_icann", "refusal")
+        record: Record = {"schema": "headerguard.explanation/1", "kind": None, "name": name, "readings": []}
+        record |= dict.fromkeys((*empty, "known", "imitates", "how", "seen"))
+        return record | {"problem": f"{name!r} is neither an address nor a domain"}
+
+
+def _boxes(name: str) -> list[Mailbox]:
+    """Every reading of an address, the surest first."""
+    octets = name.encode("utf-8", "surrogateescape").decode("latin-1")
+    return sorted(lex(octets).mailboxes, key=lambda box: (box.mentioned, list(Tier).index(box.tier)))
+
+
+def _reading(box: Mailbox) -> Record:
+    address = box.address
+    return {
+        "address": str(address),
+        "tier": str(box.tier),
+        "local_part": address.local_part,
+        "domain": address.domain,
+        "display_name": box.name,
+    }
+
+
+def _seen(baseline: Baseline, domain: str) -> Iterator[Record]:
+    """Where a baseline holds a registrable domain."""
+    for key, profile in sorted(baseline.streams.items()):
+        level = level_of(key)
+        for role, history in sorted(profile.roles.items()):
+            if history.values is not None and domain in history.values:
+                count, *days = history.values[domain]
+                first, last = (_day(day) for day in days)
+                where = {"account": level.account, "stream": level.name, "role": str(role)}
+                yield where | {"messages": count, "first_day": first, "last_day": last}
+
+
+def _day(ordinal: int) -> str | None:
+    from datetime import date
+
+    return date.fromordinal(ordinal).isoformat() if ordinal else None
+
+
+def name_text(record: Record, terminal: Terminal) -> Iterator[str]:
+    """The record of a name for people."""
+    yield terminal.heading(printable(record["name"]))
+    for reading in record["readings"]:
+        sure = "" if reading["tier"] == "plain" else f"  ({reading['tier']} reading)"
+        yield f"   address              {visible(reading['address'])}{sure}"
+        yield f"   local part           {visible(reading['local_part'])}"
+    shown = "" if record["unicode"] == record["domain"] else f"  (shown as {visible(record['unicode'])})"
+    yield f"   domain               {visible(record['domain'])}{shown}"
+    yield f"   registrable domain   {visible(record['registrable_domain'])}"
+    if record["registrable_domain_icann"] != record["registrable_domain"]:
+        yield f"   by ICANN alone       {visible(record['registrable_domain_icann'])}"
+    if record["kind"] == "address":
+        yield f"   email-validator      {visible(record['refusal'] or 'takes it')}"
+    if record["known"] is not None:
+        yield f"   among known names    {'yes' if record['known'] else 'no'}"
+    yield from _seen_text(record["seen"])
+
+
+def _seen_text(seen: list[Record] | None) -> Iterator[str]:
+    if seen is None:
+        return
+    if not seen:
+        yield "   baseline             has not seen it, or only in roles with too many domains to keep"
+    for place in seen[:_PLACES]:
+        messages = f"{place['messages']:,} message{'' if place['messages'] == 1 else 's'}"
+        days = f", {place['first_day']} to {place['last_day']}" if place["first_day"] else ""
+        yield f"   baseline             {place['role']} in {title(place['stream'])}: {messages}{days}"
+    if len(seen) > _PLACES:
+        yield f"                        and in {len(seen) - _PLACES:,} more places"
+
+
+def unknown(name: str) -> str:
+    """A sentence on a word that is no rule, no address and no domain."""
+    near = near_miss(name, [*(rule.id for rule in BUILTIN), *RENAMED, *installed()])
+    return f"{name!r} is neither a rule, nor an address, nor a domain{near}"

@@ -1,0 +1,172 @@
+"""The upkeep: what people do to a baseline, and to the allowances that stand in the configuration."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from datetime import date
+from pathlib import Path
+
+from headerguard import config
+from headerguard.address import BUNDLED, to_a_label
+from headerguard.address import parse as parse_address
+from headerguard.baseline import ENOUGH, Baseline, Profile, RoleHistory
+from headerguard.errors import BaselineError, ConfigError
+from headerguard.explain import level_of, title
+from headerguard.rule import near_miss
+from headerguard.terminal import visible
+
+__all__ = ["allow", "changes", "described", "forget", "prune", "registrable", "streams"]
+
+_VALUES = 5
+"""Registrable domains of a role that are listed."""
+
+
+# ---- the baseline ----------------------------------------------------------------------------------------------------
+
+
+def described(baseline: Baseline, stream: str | None) -> Iterator[str]:
+    """What every stream has done, or one of them. Raises BaselineError, naming the nearest, for an unknown one."""
+    names = {key: level_of(key).name for key in sorted(baseline.streams)}
+    chosen = [key for key, name in names.items() if stream in (None, key, name)]
+    if stream is not None and not chosen:
+        raise BaselineError(f"no stream is called {stream!r}{near_miss(stream, names.values())}")
+    for key in chosen:
+        profile = baseline.streams[key]
+        yield f"{title(level_of(key).name)}  {_messages(profile.messages)}{_days(profile)}"
+        for role, history in sorted(profile.roles.items()):
+            yield f"   {role:<12}{_openness(history):<9}{history.messages:>7,}  {_values(history)}"
+    for author in baseline.crowded:
+        yield f"{title(level_of(author).name)} writes too many subjects to be judged by them"
+
+
+def _openness(history: RoleHistory) -> str:
+    if history.messages < ENOUGH:
+        return "too few"
+    return "closed" if history.closed else "open"
+
+
+def _values(history: RoleHistory) -> str:
+    values = history.values
+    if values is None:
+        return "too many domains to keep"
+    most = sorted(values, key=lambda value: (-values[value].count, value))
+    shown = [f"{visible(value)} ({values[value].count:,})" for value in most[:_VALUES]]
+    return ", ".join(shown) + (f" and {len(most) - _VALUES:,} more" if len(most) > _VALUES else "")
+
+
+def _messages(count: int) -> str:
+    return f"{count:,} message{'' if count == 1 else 's'}"
+
+
+def _days(profile: Profile) -> str:
+    first, last = profile.seen.first, profile.seen.last
+    return f", {date.fromordinal(first)} to {date.fromordinal(last)}" if first and last else ""
+
+
+def streams(baseline: Baseline) -> int:
+    """How many streams a baseline tells apart: an author counts only where nothing finer does."""
+    levels = [level_of(key) for key in baseline.streams]
+    return sum(level.kind != "author" for level in levels) + len(baseline.crowded)
+
+
+def changes(old: Baseline, new: Baseline) -> Iterator[str]:
+    """How two baselines differ, a sentence each; nothing where they are equal."""
+    told = list(new.diff(old))
+    yield from told
+    if not told and old != new:
+        yield "the streams and the roles hold nothing new; counts or days differ, or something is gone"
+
+
+def registrable(subject: str) -> str:
+    """The registrable domain of an address or a domain that people wrote. Raises ConfigError for neither."""
+    address = parse_address(subject) if "@" in subject else None
+    domain = address.domain if address else to_a_label(subject.strip())
+    if not domain or "@" in domain or " " in domain:
+        raise ConfigError(f"{subject!r} is neither an address nor a domain")
+    return BUNDLED.registrable_domain(domain)
+
+
+def forget(baseline: Baseline, domain: str) -> int:
+    """Remove a registrable domain from every role of every stream; gives the number of roles that held it."""
+    held = 0
+    for profile in baseline.streams.values():
+        for history in profile.roles.values():
+            held += history.values is not None and history.values.pop(domain, None) is not None
+    return held
+
+
+def prune(baseline: Baseline, before: date) -> list[str]:
+    """Drop the streams that were last seen before a day; gives their names. A stream without a date stays."""
+    day = before.toordinal()
+    old = [key for key, profile in baseline.streams.items() if 0 < profile.seen.last < day]
+    for key in old:
+        del baseline.streams[key]
+    return [title(level_of(key).name) for key in sorted(old)]
+
+
+# ---- allowances ------------------------------------------------------------------------------------------------------
+
+
+def allow(path: Path, allowance: Mapping[str, str]) -> None:
+    """Add an allowance to a configuration file, which is made where there is none; all else stays as it is.
+
+    Raises ConfigError, and writes nothing, when the file could not be used afterwards.
+    """
+    try:
+        before = path.read_bytes() if path.exists() else b""
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    try:
+        after = before + _table(path, allowance, before)
+    except UnicodeEncodeError:
+        raise ConfigError(f"{path}: an allowance is text in UTF-8") from None
+    _validate(path, after)
+    try:
+        _replace(path, after)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _table(path: Path, allowance: Mapping[str, str], before: bytes) -> bytes:
+    """The table in TOML, with the line ends of the file."""
+    head = "[[tool.headerguard.allow]]" if path.name == "pyproject.toml" else "[[allow]]"
+    lines = [head, *(f"{key} = {_quoted(value)}" for key, value in allowance.items())]
+    lines[:0] = [""] * (bool(before) + (bool(before) and not before.endswith(b"\n")))
+    return "".join(f"{line}\n" for line in lines).replace("\n", "\r\n" if b"\r\n" in before else "\n").encode()
+
+
+def _quoted(value: str) -> str:
+    """A basic string of TOML: that of JSON, with one character more escaped."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _validate(path: Path, octets: bytes) -> None:
+    try:
+        data = tomllib.loads(octets.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{path}: an allowance cannot be added: the file is not TOML then: {error}") from error
+    if path.name == "pyproject.toml":
+        data = data["tool"]["headerguard"]
+    config.parse(data, str(path), path.parent)
+
+
+def _replace(path: Path, octets: bytes) -> None:
+    """Write a file so that the old one stays whole until the new one is."""
+    target = os.path.realpath(path)
+    handle, temporary = tempfile.mkstemp(prefix=".headerguard-", dir=os.path.dirname(target))
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(octets)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, os.stat(target).st_mode & 0o777 if os.path.exists(target) else 0o644)
+        os.replace(temporary, target)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
