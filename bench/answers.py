@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from bench.messages import Made, Source
+from bench.messages import STREAMS, Made, Source
 
 from headerguard import Baseline, Envelope, Guard, Report, Severity
 
@@ -34,13 +34,13 @@ class Answers(NamedTuple):
         return self.hidden[0] == self.hidden[1] and self.declared[0] == self.declared[1] and not self.clean
 
 
-def learned(source: Source, kind: str) -> Baseline:
+def learned(source: Source, kind: str, streams: int = STREAMS) -> Baseline:
     """A baseline that has seen enough clean messages of every stream. The attachment of b is of no interest here."""
     guard = Guard()
     while True:
         guard.learn(source.clean("a" if kind == "b" else kind).header for _ in range(100))
         held = [profile.messages for key, profile in guard.baseline.streams.items() if "/author:" not in key]
-        if len(held) >= 20 and min(held) >= _EACH:
+        if len(held) >= streams and min(held) >= _EACH:
             return guard.baseline
 
 

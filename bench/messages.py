@@ -20,7 +20,7 @@ from email.header import Header
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-__all__ = ["KINDS", "Generator", "Made", "SharedGenerator", "Source", "fixtures", "generator", "shared_data"]
+__all__ = ["KINDS", "STREAMS", "Generator", "Made", "SharedGenerator", "Source", "fixtures", "generator", "shared_data"]
 
 KINDS = ("a", "b", "c")
 SEED = 20240607

@@ -7,7 +7,8 @@ one more field costs another sum there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from headerguard import Envelope
@@ -20,7 +21,13 @@ class Scene(NamedTuple):
 
     octets: bytes
     envelope: Envelope | None = None
-    declared: dict[str, Any] = {}  # noqa: RUF012  # never changed
+    declared: Mapping[str, Any] = MappingProxyType({})
+
+    @property
+    def size(self) -> int:
+        """Octets of the message, its envelope and what was declared."""
+        extra = (*(self.envelope.rcpt_to if self.envelope else ()), *self.declared.get("recipients", ()))
+        return len(self.octets) + sum(map(len, extra))
 
 
 class Shape(NamedTuple):

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 from zlib import crc32
 
 from headerguard import Baseline, Defect, DefectName, Envelope, Guard, Message, Report, Severity, Tier
-from headerguard.address import Mailbox, is_plain, lex, parse
+from headerguard.address_list import Mailbox, is_plain, lex, parse
 from headerguard.header import Header, header_length
 from headerguard.render import FORMATS, render
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from headerguard.address import parse as parse_address
+from headerguard.address_list import parse as parse_address
 from headerguard.config import Allow, Config, default, find, load, parse
 from headerguard.errors import ConfigError
 from headerguard.fields import Role

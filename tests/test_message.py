@@ -15,7 +15,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from headerguard.address import Tier
+from headerguard.address_list import Tier
 from headerguard.fields import CATALOGUE, DESTINATION, HIDDEN, RECIPIENT, VISIBLE, Role
 from headerguard.header import DefectName
 from headerguard.message import Envelope, Message, Origin, Recipient, Sighting, Stage

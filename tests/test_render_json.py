@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from headerguard.address import Tier
+from headerguard.address_list import Tier
 from headerguard.fields import Role
 from headerguard.finding import Evidence, Failure, Finding, History, Report, Severity, Skipped
 from headerguard.message import Envelope, Message, Origin, Stage

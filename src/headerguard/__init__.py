@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from headerguard.address import Address, SuffixList, Tier
+    from headerguard.address import Address, SuffixList
+    from headerguard.address_list import Tier
     from headerguard.baseline import Baseline, Profile, Seen
     from headerguard.config import Config
     from headerguard.errors import BaselineError, ConfigError, FindingsError, HeaderguardError, SourceError
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
-    "address": ("Address", "SuffixList", "Tier"),
+    "address": ("Address", "SuffixList"),
+    "address_list": ("Tier",),
     "baseline": ("Baseline", "Profile", "Seen"),
     "config": ("Config",),
     "errors": ("BaselineError", "ConfigError", "FindingsError", "HeaderguardError", "SourceError"),

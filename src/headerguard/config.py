@@ -20,8 +20,9 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, TypeVar
 
-from headerguard.address import BUNDLED, Address, SuffixList, Tier, lex, to_a_label
-from headerguard.address import parse as parse_address
+from headerguard.address import BUNDLED, Address, SuffixList, to_a_label
+from headerguard.address_list import Tier, lex
+from headerguard.address_list import parse as parse_address
 from headerguard.errors import ConfigError
 from headerguard.fields import Role
 from headerguard.finding import Severity

@@ -12,7 +12,8 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from headerguard.address import BUNDLED, Address, Mailbox, SuffixList, Tier, lex, to_a_label
+from headerguard.address import BUNDLED, Address, SuffixList, to_a_label
+from headerguard.address_list import Mailbox, Tier, lex
 from headerguard.errors import ConfigError
 from headerguard.rule import load_rules, near_miss
 from headerguard.rules import BUILTIN, RENAMED

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from headerguard.address import Reading, Tier, lex
+from headerguard.address_list import Reading, Tier, lex
 
 __all__ = ["CATALOGUE", "DESTINATION", "HIDDEN", "RECIPIENT", "VISIBLE", "Entry", "Role"]
 

@@ -52,7 +52,7 @@ class DefectName(StrEnum):
     NUL = "nul"
     OVER_LIMIT = "over-limit"
     UNTERMINATED = "unterminated"
-    # Inside an address list (found by headerguard.address).
+    # Inside an address list (found by headerguard.address_list).
     AMBIGUOUS_MEMBER = "ambiguous-member"
     EMBEDDED_ADDRESS = "embedded-address"
     ENCODED_ADDRESS = "encoded-address"

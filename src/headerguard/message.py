@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from headerguard.address import Address, Tier, is_plain, parse, parse_all
+from headerguard.address import Address
+from headerguard.address_list import Tier, is_plain, parse, parse_all
 from headerguard.fields import CATALOGUE, HIDDEN, RECIPIENT, VISIBLE, Entry, Role
 from headerguard.header import Defect, DefectName, Header, Line, encode_octets, header_length
 from headerguard.stream import Level, levels

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, get_type_hints
 
-from headerguard.address import BUNDLED, Address, SuffixList, Tier, parse, to_a_label
+from headerguard.address import BUNDLED, Address, SuffixList, to_a_label
+from headerguard.address_list import Tier, parse
 from headerguard.baseline import Baseline, Profile
 from headerguard.errors import ConfigError
 from headerguard.fields import HIDDEN, VISIBLE, Role

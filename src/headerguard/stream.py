@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from headerguard.address import Tier, lex
+from headerguard.address_list import Tier, lex
 from headerguard.header import Header, decode_octets, decode_words
 
 __all__ = ["Level", "level_key", "levels", "mask"]

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from headerguard.address import Address, parse
+from headerguard.address import Address
+from headerguard.address_list import parse
 from headerguard.header import Header
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from headerguard import config
 from headerguard.address import BUNDLED, to_a_label
-from headerguard.address import parse as parse_address
+from headerguard.address_list import parse as parse_address
 from headerguard.baseline import ENOUGH, Baseline, Profile, RoleHistory
 from headerguard.errors import BaselineError, ConfigError
 from headerguard.explain import level_of, title

@@ -12,7 +12,8 @@ import re
 import shlex
 from dataclasses import dataclass
 
-from headerguard.address import Address, lex
+from headerguard.address import Address
+from headerguard.address_list import lex
 from headerguard.header import decode_words
 
 __all__ = ["REDACTIONS", "Disclosure", "argument", "cut", "encodable", "visible"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from headerguard.address import Tier
+from headerguard.address_list import Tier
 from headerguard.finding import Evidence, Finding, Report, Severity
 from headerguard.render.disclosure import argument, cut, visible
 from headerguard.render.options import Options

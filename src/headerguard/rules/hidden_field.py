@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from headerguard.address import Tier
+from headerguard.address_list import Tier
 from headerguard.fields import RECIPIENT, Role
 from headerguard.finding import Finding, Severity
 from headerguard.header import DefectName

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from headerguard.address import Tier
+from headerguard.address_list import Tier
 from headerguard.fields import VISIBLE, Role
 from headerguard.finding import Finding, Severity
 from headerguard.message import Envelope, Message
