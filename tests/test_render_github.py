@@ -83,7 +83,7 @@ def test_the_line_is_that_of_a_folded_field() -> None:
         (Origin("eml"), {}),
         (Origin("eml", "-"), {}),
         (Origin("mboxrd", "archive.mbox", 3), {"file": "archive.mbox"}),
-        (Origin("eml", "a,b:c=50%.eml"), {"file": "a,b:c=50%.eml", "line": "4"}),
+        (Origin("eml", "a,b::c=50%.eml"), {"file": "a,b::c=50%.eml", "line": "4"}),
     ],
 )
 def test_where_an_annotation_points(origin: Origin | None, place: dict[str, str]) -> None:

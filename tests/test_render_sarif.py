@@ -18,6 +18,7 @@ from headerguard.finding import Evidence, Failure, Finding, Report, Severity, Sk
 from headerguard.message import Message, Origin
 from headerguard.render import Tally, render
 from headerguard.render.records import fingerprint
+from headerguard.rules import BUILTIN
 from test_render import HISTORY, RECEIPT, at, clean, copied, hostile_reports, receipt, simple
 
 # RFC 3986, URI-reference: what may stand in one at all, and no colon in the first segment without a scheme.
@@ -317,3 +318,11 @@ def test_a_relative_path_can_be_read_back_from_its_uri(name: str) -> None:
 def test_the_plan_example_is_a_valid_log() -> None:
     message = Message.from_bytes(RECEIPT)
     assert result_of(Report(message, (copied(message),)))["level"] == "error"
+
+
+def test_the_rules_of_the_house_are_described() -> None:
+    rules = log_of([], rules=BUILTIN)["tool"]["driver"]["rules"]
+    assert [rule["id"] for rule in rules] == [rule.id for rule in BUILTIN]
+    for rule in rules:
+        assert rule["shortDescription"]["text"] != rule["id"]
+        assert "What to do:" in rule["help"]["text"]

@@ -234,6 +234,19 @@ def test_only_the_place_that_the_evidence_names_is_marked() -> None:
     assert [line for line in told if line.startswith("   >")] == ["   >   bcc[0]  b@evil.com"]
 
 
+def test_only_the_octets_that_the_evidence_names_are_marked() -> None:
+    message = Message.from_bytes(b"Bcc: a@evil.com, b@evil.com\r\n\r\n")
+    finding = Finding("some-rule", "evil.com", Severity.LOW, "x", (at(message, "b@evil.com", "bcc"),))
+    assert [line for line in lines(one(message, finding)) if line.startswith("   >")] == ["   >   bcc[1]  b@evil.com"]
+
+
+def test_a_recipient_has_the_colour_of_the_worst_that_is_said_about_it() -> None:
+    message = Message.from_bytes(RECEIPT)
+    mild = Finding("other-rule", "copy@arxxwalls.com", Severity.LOW, "x", copied(message).evidence)
+    for findings in ((copied(message), mild), (mild, copied(message))):
+        assert "\x1b[31m   >   bcc[1]" in render(one(message, *findings), colour=True)
+
+
 def test_a_reply_address_does_not_mark_the_recipient_of_the_same_name() -> None:
     message = Message.from_bytes(b"To: a@evil.com\r\nReply-To: a@evil.com\r\n\r\n")
     piece = Evidence("reply[0]", "reply-to", 0, "a@evil.com", (26, 36))
@@ -422,6 +435,7 @@ def test_commands_are_not_repeated_and_not_endless() -> None:
 
 @given(st.one_of(HOSTILE, st.text(min_size=1)), HOSTILE)
 @example("##[error]x", "##vso[task.complete]")
+@example("--reason=x@evil.example", "")
 def test_a_command_can_be_pasted_into_a_shell_whatever_it_names(subject: str, stream_name: str) -> None:
     finding = Finding("some-rule", subject, Severity.LOW, "odd", (), stream=stream_name)
     (allow,) = (line[13:] for line in lines(one(Message.from_bytes(b"\r\n"), finding)) if line.startswith("   allow:"))

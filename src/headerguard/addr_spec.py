@@ -18,6 +18,7 @@ __all__ = ["AddrSpecs", "Spec"]
 
 _NOT_DOMAIN = re.compile(r"[^A-Za-z0-9._\-\x80-\U0010ffff]")
 _FOLD = re.compile(r"\r?\n(?=[ \t])")
+_LINE_END = re.compile(r"[\r\n]+")
 _LDH = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_")
 
 
@@ -53,7 +54,7 @@ class AddrSpecs:
                 self.used.add(at)
             if domain and not local and i > first and self.tokens[i - 1][0] == "@":
                 specs += self._doubled(i, first, domain)
-            if local and domain and self._value(domain).strip("."):
+            if local and domain:
                 found = list(self._readings(local, domain, escaped))
                 if head and tail[0][1] == local[0][1]:
                     tail = domain
@@ -69,7 +70,7 @@ class AddrSpecs:
         specs += self._chain(head, tail)
         if self.structural and specs and (odd or last - first > 3) and (odd or angle or self._is_odd(first, last)):
             specs += self._glued(first, last, {s.address for s in specs})
-        return specs
+        return [spec for spec in specs if spec.address.domain]
 
     def _is_odd(self, first: int, last: int) -> bool:
         """Whether a segment holds what servers glue together instead of splitting."""
@@ -138,7 +139,8 @@ class AddrSpecs:
         if len(domain) > 1 and domain[0][2] != domain[1][1]:
             yield self._spec(local, text[domain[0][1] : domain[0][2]], domain[0][2], True)
         if any(token[0] == "control" for token in local):
-            yield Spec(_address(text[local[0][1] : local[-1][2]], host), local[0][1], domain[-1][2], True)
+            raw = _LINE_END.sub("", text[local[0][1] : local[-1][2]])
+            yield Spec(_address(raw, host), local[0][1], domain[-1][2], True)
 
     def _spec(self, local: list[Token], host: str, end: int, candidate: bool) -> Spec:
         return Spec(_address(self._value(local), host), local[0][1], end, candidate)
@@ -168,7 +170,7 @@ class AddrSpecs:
     def _chain(self, head: Spec | None, domain: list[Token]) -> Iterator[Spec]:
         """`a@b@c` as servers read it that split at the last `@`."""
         if head and domain[-1][2] > head.end:
-            raw = _FOLD.sub("", self.text[head.start : domain[0][1]]).rstrip("@ \t\r\n")
+            raw = _LINE_END.sub("", self.text[head.start : domain[0][1]]).rstrip("@ \t")
             yield Spec(_address(raw, self._value(domain)), head.start, domain[-1][2], True)
 
     def _glued(self, first: int, last: int, known: set[Address]) -> Iterator[Spec]:
@@ -178,7 +180,7 @@ class AddrSpecs:
             left = [token for token in self.tokens[first:i] if token[0] in WORDS]
             right = [token for token in self.tokens[i + 1 : after] if token[0] in WORDS or token[0] == "literal"]
             host = re.sub(r"[ \t\r\n]", "", self._value(right))
-            if left and host.strip("."):
+            if left and host:
                 address = _address(self._value(left), host)
                 if address not in known:
                     yield Spec(address, left[0][1], right[-1][2], True)

@@ -36,8 +36,7 @@ def chunks(reports: Iterable[Report], options: Options) -> Iterator[str]:
 
 def dumps(record: Record) -> str:
     """A record on one line, in ASCII, without any control character."""
-    line = json.dumps(record, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return line.replace("\x7f", "\\u007f")
+    return json.dumps(record, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def fingerprint(finding: Finding) -> str:
