@@ -15,7 +15,7 @@ from zlib import crc32
 from headerguard import Baseline, Defect, DefectName, Envelope, Guard, Message, Report, Severity, Tier
 from headerguard.address_list import Mailbox, is_plain, lex, parse
 from headerguard.header import Header, header_length
-from headerguard.render import FORMATS, render
+from headerguard.rendering import FORMATS, render
 
 __all__ = ["TARGETS", "WAYS", "BrokenError", "address", "check", "header", "message"]
 

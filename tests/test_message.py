@@ -74,7 +74,7 @@ def test_the_role_of_a_field(name: str, role: Role, case: Callable[[str], str]) 
 
 
 def test_destination_fields_and_roles_fit_together() -> None:
-    assert DESTINATION == {"to", "cc", "bcc", "resent-to", "resent-cc", "resent-bcc"}
+    assert {"to", "cc", "bcc", "resent-to", "resent-cc", "resent-bcc"} == DESTINATION
     assert {CATALOGUE[name].role for name in DESTINATION} == VISIBLE | {Role.BCC, Role.RESENT_BCC}
     assert not VISIBLE & HIDDEN
     assert VISIBLE | HIDDEN == RECIPIENT

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from headerguard.finding import Failure, Finding, Report, Severity
 from headerguard.message import Message, Origin
-from headerguard.render import Tally, render
+from headerguard.rendering import Tally, render
 from test_render import HISTORY, RECEIPT, at, clean, hostile_reports, receipt, simple
 
 

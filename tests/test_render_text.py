@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from headerguard.finding import Evidence, Failure, Finding, History, Report, Severity, Skipped
 from headerguard.message import Envelope, Message, Origin
-from headerguard.render import render, stream, visible
-from headerguard.render.words import odds
+from headerguard.rendering import render, stream, visible
+from headerguard.rendering.words import odds
 from test_render import HOSTILE, RECEIPT, at, clean, copied, hostile_reports, receipt, simple
 
 _SGR = re.compile(r"\x1b\[[0-9;]*m")

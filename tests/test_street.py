@@ -15,6 +15,7 @@ import pytest
 import headerguard
 
 STREET = (
+    "version",
     "errors",
     "header",
     "address",
@@ -36,7 +37,7 @@ STREET = (
     "config",
     "reconcile",
     "guard",
-    "render",
+    "rendering",
     "stores",
     "demo",
     "terminal",
@@ -48,7 +49,7 @@ STREET = (
 )
 """A module may import from modules that stand before it. docs/architecture.md shows the same table."""
 
-NEIGHBOURS = frozenset(("sources", "render", "stores"))
+NEIGHBOURS = frozenset(("sources", "rendering", "stores"))
 """Packages whose modules may import one another, as long as no circle comes of it."""
 
 ONLY_IN = {"email_validator": "address", "idna": "address", "tldextract": "address", "mailparser": "trace"}

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from headerguard.version import __version__
+
 if TYPE_CHECKING:
     from headerguard.address import Address, SuffixList
     from headerguard.address_list import Tier
@@ -18,12 +20,10 @@ if TYPE_CHECKING:
     from headerguard.guard import Guard, check_examples
     from headerguard.header import Defect, DefectName, Field, Header
     from headerguard.message import Envelope, Message, Origin, Recipient, Sighting, Stage
-    from headerguard.render import render
+    from headerguard.rendering import render
     from headerguard.rule import Example, Known, Rule
     from headerguard.sources import read
     from headerguard.trace import Relay, relays
-
-__version__ = "0.1.0"
 
 _HOME = {
     "address": ("Address", "SuffixList"),
@@ -36,7 +36,7 @@ _HOME = {
     "guard": ("Guard", "check_examples"),
     "header": ("Defect", "DefectName", "Field", "Header"),
     "message": ("Envelope", "Message", "Origin", "Recipient", "Sighting", "Stage"),
-    "render": ("render",),
+    "rendering": ("render",),
     "rule": ("Example", "Known", "Rule"),
     "sources": ("read",),
     "trace": ("Relay", "relays"),

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
-from headerguard.render import Tally, render, stream, visible
-from headerguard.render.records import dumps, show_record
-from headerguard.render.words import label
+from headerguard.rendering import Tally, render, stream, visible
+from headerguard.rendering.records import dumps, show_record
+from headerguard.rendering.words import label
 
 if TYPE_CHECKING:
     from rich.progress import Progress

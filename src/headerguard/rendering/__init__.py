@@ -11,9 +11,9 @@ from types import ModuleType
 from typing import Any
 
 from headerguard.finding import Report
-from headerguard.render.disclosure import Disclosure, visible
-from headerguard.render.options import Described, Options, Writer
-from headerguard.render.tally import Noted, Tally
+from headerguard.rendering.disclosure import Disclosure, visible
+from headerguard.rendering.options import Described, Options, Writer
+from headerguard.rendering.tally import Noted, Tally
 
 __all__ = ["FORMATS", "Described", "Noted", "Tally", "render", "stream", "visible"]
 
@@ -70,15 +70,15 @@ def _pieces(reports: Iterable[Report], format: str, options: Options) -> Iterato
 def _writer(format: str) -> Writer:
     """The writer of a format; its module is loaded when it is first asked for."""
     if format == "text":
-        from headerguard.render.text import chunks
+        from headerguard.rendering.text import chunks
     elif format == "json":
-        from headerguard.render.records import chunks
+        from headerguard.rendering.records import chunks
     elif format == "sarif":
-        from headerguard.render.sarif import chunks
+        from headerguard.rendering.sarif import chunks
     elif format == "junit":
-        from headerguard.render.junit import chunks
+        from headerguard.rendering.junit import chunks
     elif format == "github":
-        from headerguard.render.github import chunks
+        from headerguard.rendering.github import chunks
     else:
         raise ValueError(_unknown(format))
     return chunks
@@ -93,7 +93,7 @@ def _unknown(format: str) -> str:
 
 
 class _Callable(ModuleType):
-    """`headerguard.render` is a function to users and a module to the import system, which writes it last.
+    """`headerguard.rendering` is a function to users and a module to the import system, which writes it last.
 
     So `from headerguard import render` may give either, depending on what was imported before: both can be
     called.

@@ -8,7 +8,7 @@ from pathlib import PurePath
 from headerguard.fields import Role
 from headerguard.finding import Evidence, Finding, History, Report
 from headerguard.message import Message
-from headerguard.render.disclosure import Disclosure, cut, visible
+from headerguard.rendering.disclosure import Disclosure, cut, visible
 
 __all__ = [
     "address_limit",

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from headerguard.finding import Report, Severity
-from headerguard.render.disclosure import Disclosure
-from headerguard.render.tally import Tally
+from headerguard.rendering.disclosure import Disclosure
+from headerguard.rendering.tally import Tally
 
 __all__ = ["Described", "Options", "Writer"]
 

@@ -12,11 +12,11 @@ from typing import Any
 from urllib.parse import quote
 
 from headerguard.finding import Evidence, Finding, Report, Severity
-from headerguard.render.disclosure import Disclosure, cut, encodable, visible
-from headerguard.render.options import Described, Options
-from headerguard.render.records import dumps, fingerprint
-from headerguard.render.tally import Noted
-from headerguard.render.words import anchor, count, file_of, history, line_of, odds, place_of, stream_of
+from headerguard.rendering.disclosure import Disclosure, cut, encodable, visible
+from headerguard.rendering.options import Described, Options
+from headerguard.rendering.records import dumps, fingerprint
+from headerguard.rendering.tally import Noted
+from headerguard.rendering.words import anchor, count, file_of, history, line_of, odds, place_of, stream_of
 
 __all__ = ["chunks"]
 
@@ -193,7 +193,7 @@ def _uri(path: str) -> str:
 
 
 def _driver(rules: _Rules) -> Record:
-    from headerguard import __version__
+    from headerguard.version import __version__
 
     return {"name": "headerguard", "version": __version__, "rules": rules.descriptors}
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from headerguard.finding import Report, Severity
-from headerguard.render.disclosure import visible
-from headerguard.render.words import count
+from headerguard.rendering.disclosure import visible
+from headerguard.rendering.words import count
 
 __all__ = ["Noted", "Tally"]
 

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from headerguard.finding import Report
-from headerguard.render.disclosure import cut, visible
-from headerguard.render.options import Options
-from headerguard.render.text import block
-from headerguard.render.words import label, stream_of, subject
+from headerguard.rendering.disclosure import cut, visible
+from headerguard.rendering.options import Options
+from headerguard.rendering.text import block
+from headerguard.rendering.words import label, stream_of, subject
 
 __all__ = ["chunks"]
 

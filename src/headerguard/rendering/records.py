@@ -16,9 +16,9 @@ from headerguard.fields import RECIPIENT
 from headerguard.finding import Evidence, Finding, History, Report
 from headerguard.header import Defect
 from headerguard.message import Message, Origin, Recipient, Sighting
-from headerguard.render.disclosure import Disclosure, cut, encodable
-from headerguard.render.options import Options
-from headerguard.render.words import stream_of
+from headerguard.rendering.disclosure import Disclosure, cut, encodable
+from headerguard.rendering.options import Options
+from headerguard.rendering.words import stream_of
 
 __all__ = ["chunks", "dumps", "fingerprint", "report_record", "show_record"]
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from headerguard.finding import Finding, Report, Severity
-from headerguard.render.disclosure import Disclosure, cut, visible
-from headerguard.render.options import Options
-from headerguard.render.tally import Noted
-from headerguard.render.words import (
+from headerguard.rendering.disclosure import Disclosure, cut, visible
+from headerguard.rendering.options import Options
+from headerguard.rendering.tally import Noted
+from headerguard.rendering.words import (
     anchor,
     count,
     file_of,

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 
 from headerguard.address_list import Tier
 from headerguard.finding import Evidence, Finding, Report, Severity
-from headerguard.render.disclosure import argument, cut, visible
-from headerguard.render.options import Options
-from headerguard.render.roster import Row, roster, shortened
-from headerguard.render.words import (
+from headerguard.rendering.disclosure import argument, cut, visible
+from headerguard.rendering.options import Options
+from headerguard.rendering.roster import Row, roster, shortened
+from headerguard.rendering.words import (
     address_limit,
     author,
     count,
