@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import os
+import pkgutil
 import re
 import subprocess
 import sys
@@ -27,7 +27,6 @@ TARGETS = ("header", "address", "message", "check")
 SLOW = 0.3
 """Seconds of processor time for one input, without instrumentation, from which it is reported."""
 _INSTRUMENTED = 5.0  # how much slower the instrumented code is, at least: what is below SLOW * this is not tried again
-_INSTRUMENTED_MODULES = ("guard", "render.text", "render.records", "render.sarif", "render.junit", "render.github")
 _HUNG = 70  # exit code of libFuzzer for an input that took too long
 
 
@@ -69,7 +68,7 @@ def _supervise(target: str, seconds: float, options: argparse.Namespace) -> int:
     """Start the fuzzer, again after an input that hung, until the time is over; return how much it found."""
     crashes = HERE / "crashes"
     crashes.mkdir(exist_ok=True)
-    before = set(crashes.iterdir())
+    before = set(crashes.glob(f"{target}-*"))
     end = time.monotonic() + seconds
     with tempfile.TemporaryDirectory() as scratch:
         corpus = options.corpus or str(Path(scratch, "corpus"))
@@ -88,11 +87,11 @@ def _supervise(target: str, seconds: float, options: argparse.Namespace) -> int:
                 break
             if code != _HUNG:
                 print(f"{target}: the fuzzer ended with exit code {code}\n{told[-2000:]}", flush=True)
-                return 1 + len(set(crashes.iterdir()) - before)
-    new = sorted(set(crashes.iterdir()) - before)
+                return 1 + len(set(crashes.glob(f"{target}-*")) - before)
+    new = sorted(set(crashes.glob(f"{target}-*")) - before)
     for path in new:
-        if path.name.startswith(("timeout-", "oom-", "crash-")):
-            print(f"{target}: {path.name}\n  {path.read_bytes()!r}", flush=True)
+        if path.name.startswith((f"{target}-timeout-", f"{target}-oom-")):
+            print(f"{path.name}\n  {path.read_bytes()!r}", flush=True)
     return len(new)
 
 
@@ -105,8 +104,10 @@ def _fuzz(options: argparse.Namespace) -> int:
     sys.path[0] = str(HERE.parent)
     atheris.enabled_hooks.add("str")
     with atheris.instrument_imports(include=["headerguard"]):
-        for name in _INSTRUMENTED_MODULES:
-            import_module(f"headerguard.{name}")
+        import_module("headerguard.guard")
+        formats = import_module("headerguard.rendering")
+        for module in pkgutil.iter_modules(formats.__path__, "headerguard.rendering."):
+            import_module(module.name)
         properties = import_module("fuzz.properties").TARGETS
     arguments = [
         sys.argv[0],
@@ -116,7 +117,7 @@ def _fuzz(options: argparse.Namespace) -> int:
         f"-max_len={options.max_len}",
         f"-timeout={options.timeout}",
         f"-dict={HERE / 'headers.dict'}",
-        f"-artifact_prefix={HERE / 'crashes'}{os.sep}",
+        f"-artifact_prefix={HERE / 'crashes' / options.target}-",
         "-rss_limit_mb=4096",
         "-print_final_stats=1",
         "-verbosity=1",

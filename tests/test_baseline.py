@@ -420,7 +420,9 @@ def test_no_message_can_keep_a_baseline_from_being_saved(tmp_path: Path, stream:
     """The stream is named by the header, and some of what a header decodes to is no text that a file takes."""
     path = tmp_path / "baseline.json"
     octets = f"From: {stream}@x.example\r\nTo: {stream}@{stream}.example\r\nSubject: {stream}\r\n".encode("latin-1")
-    baseline = learned([Message.from_bytes(octets), Message.from_bytes(octets + f"X-PM-Tag: {stream}\r\n".encode("latin-1"))])
+    baseline = learned(
+        [Message.from_bytes(octets), Message.from_bytes(octets + f"X-PM-Tag: {stream}\r\n".encode("latin-1"))]
+    )
     baseline.save(path)
     assert Baseline.load(path) == baseline
 
@@ -577,12 +579,20 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         Baseline.load(tmp_path)
 
 
-@example(data={"schema": 1, "streams": {"a": {"seen": [1, None, None], "roles": {"to": {"messages": 1, "values": {}}}}}})
+@example(
+    data={"schema": 1, "streams": {"a": {"seen": [1, None, None], "roles": {"to": {"messages": 1, "values": {}}}}}}
+)
 @given(
     data=st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3) | st.just("2026-03-01"),
-        lambda inner: st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(("schema", "streams", "seen", "roles", "to", "messages", "values", "crowded", "a")), inner, max_size=4),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(("schema", "streams", "seen", "roles", "to", "messages", "values", "crowded", "a")),
+                inner,
+                max_size=4,
+            )
+        ),
         max_leaves=12,
     )
 )

@@ -694,7 +694,11 @@ def test_the_version_is_had_without_the_library() -> None:
     code = "import sys; from headerguard.cli import main; main(['--version']); print(*sorted(sys.modules))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = run.stdout.splitlines()[1].split()
-    assert {name for name in loaded if name.startswith("headerguard")} == {"headerguard", "headerguard.cli"}
+    assert {name for name in loaded if name.startswith("headerguard")} == {
+        "headerguard",
+        "headerguard.cli",
+        "headerguard.version",
+    }
     assert not {"tldextract", "rich", "dns", "email_validator", "mailparser"} & set(loaded)
 
 
@@ -1000,7 +1004,7 @@ def test_a_closed_pipe_is_quiet(folder: Path) -> None:
         assert child.stdout.readline().startswith(b"long.mbox#0")
         child.stdout.close()
         assert child.stderr.read() == b""
-        assert child.wait() == 141
+        assert child.wait(timeout=60) == 141
 
 
 @pytest.mark.parametrize("command", ["--help", "--version", "rules", "demo"])
@@ -1041,13 +1045,19 @@ def test_an_interrupt_is_exit_130_without_a_traceback(run: Run, monkeypatch: pyt
     assert run("rules") == Ran(130, "", "")
 
 
-def test_an_interrupted_process_saves_nothing(folder: Path) -> None:
+def test_an_interrupted_process_is_quiet() -> None:
+    def heed() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell has its background jobs ignore it
+
     argv = [sys.executable, "-c", CODE, "show", "clean.eml", "-"]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(argv, env={**os.environ, "PYTHONUNBUFFERED": "1"}, **pipes) as child:  # type: ignore[call-overload]
+    unbuffered = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(argv, env=unbuffered, preexec_fn=heed, stdin=pipe, stdout=pipe, stderr=pipe) as child:
+        assert child.stdout is not None
         assert child.stdout.readline().startswith(b"clean.eml")
         child.send_signal(signal.SIGINT)
-        assert child.wait() == 130
+        assert child.wait(timeout=60) == 130
+        assert child.stderr is not None
         assert child.stderr.read() == b""
 
 

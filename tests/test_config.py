@@ -164,7 +164,23 @@ def test_expected_binds_roles_of_streams() -> None:
 
 
 def allowed(bound: Bound, *addresses: str) -> bool:
-    return all(bound.allows(address) for text in addresses if (address := parse_address(text)))
+    read = [parse_address(text) for text in addresses]
+    return all(address is not None and bound.allows(address) for address in read)
+
+
+@pytest.mark.parametrize("entry", ["jane@[192.0.2.1]", "Jane <Jane@[192.0.2.1]> "])
+def test_an_address_may_be_written_in_any_way(entry: str) -> None:
+    bound = parse({"streams": {"s": {"expected": {"to": [entry]}}}}).expected["s"][Role.TO]
+    assert allowed(bound, "jane@[192.0.2.1]")
+
+
+@pytest.mark.parametrize("unit", ["hour", "day", "week", "month"])
+def test_a_budget_has_one_of_four_units(unit: str) -> None:
+    assert parse({"budget": {"page": f"12/{unit}"}}).page == f"12/{unit}"
+
+
+def test_an_allowance_may_be_of_anything_that_a_rule_names() -> None:
+    assert parse({"allow": [{"subject": "order 17", "reason": "r"}]}).allow[0].subject == "order 17"
 
 
 def test_a_stream_may_be_named_with_its_kind() -> None:
@@ -266,6 +282,9 @@ def test_an_absolute_path_stays(tmp_path: Path) -> None:
         ('"a b"@client.example', '"a b"@client.example', True),
         ("jane@client.example", '"jane@client.example,x"@evil.example', False),
         ("client.example", '"x@client.example"@evil.example', False),
+        ("jane@bücher.example", "Jane@xn--bcher-kva.example", True),
+        ("ü@client.example", "Ü@client.example", False),
+        ("order 17", "order 17", True),
         ("X-Copy", "x-copy", True),
         ("x-copy", "x-other", False),
     ],
@@ -330,7 +349,7 @@ ONE_PROBLEM = [
     ("Fail-On = 'low'", "Fail-On: unknown key; did you mean 'fail-on'?"),
     ("own_domain = []", "own_domain: unknown key; did you mean 'own-domains'?"),
     ("zzz = 1", "zzz: unknown key"),
-    ('"a b" = 1', '"a b": unknown key'),
+    ('"a bü" = 1', '"a bü": unknown key'),
     ("budget.pages = '1/day'", "budget.pages: unknown key; did you mean 'page'?"),
     ("streams.receipts.expect = {}", "streams.receipts.expect: unknown key; did you mean 'expected'?"),
     (
@@ -356,6 +375,7 @@ ONE_PROBLEM = [
     ("own-domains = [{}]", "own-domains[0]: takes a domain, not a table"),
     ("suffix-list = 1.5", f"suffix-list: {TEXT} 1.5"),
     ("enable = 'x'", "enable: takes a list of rule ids, not 'x'"),
+    ("disable = 'x'", "disable: takes a list of rule ids, not 'x'"),
     ("disable = [2027-01-31]", f"disable[0]: {TEXT} 2027-01-31"),
     ("budget = '1/day'", "budget: takes a table, not '1/day'"),
     ("rules = []", "rules: takes a table, not a list"),
@@ -635,6 +655,8 @@ def test_the_nearest_file_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(inner)
     assert find() == tmp_path / "project" / "headerguard.toml"
     assert find(inner / "pyproject.toml") == tmp_path / "project" / "headerguard.toml"
+    (inner / "headerguard.toml").touch()
+    assert find() == inner / "headerguard.toml"
 
 
 def test_a_broken_project_file_is_found_only_when_it_speaks_of_us(tmp_path: Path) -> None:
@@ -662,6 +684,7 @@ def test_a_project_file_that_cannot_be_read_is_passed_by(tmp_path: Path, monkeyp
 
 def test_nothing_is_found_where_there_is_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.path.isfile", lambda path: False)
+    monkeypatch.setattr(Path, "read_text", lambda path, **named: "[project]\n")
     assert find(tmp_path) is None
 
 

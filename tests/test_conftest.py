@@ -164,9 +164,7 @@ def test_another_required_part_changes_nothing(monkeypatch: pytest.MonkeyPatch) 
         require("postfix", False, "not installed")
 
 
-def test_absent_shared_data_skips_even_where_all_is_required(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_absent_shared_data_skips_even_where_all_is_required(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HEADERGUARD_REQUIRE", "all")
     monkeypatch.setenv("HEADERGUARD_SHARED", os.fspath(tmp_path))
     (tmp_path / "fields").mkdir()

@@ -56,7 +56,9 @@ def undeclared(*lines: str, envelope: Envelope | None = None, **intent: Any) -> 
     return found(report)
 
 
-@pytest.mark.parametrize("line", ["To: {}", "Cc: {}", "Bcc: {}", "Resent-To: {}", "Resent-Bcc: {}", "X-MC-BccAddress: {}"])
+@pytest.mark.parametrize(
+    "line", ["To: {}", "Cc: {}", "Bcc: {}", "Resent-To: {}", "Resent-Bcc: {}", "X-MC-BccAddress: {}"]
+)
 def test_recipients_are_an_upper_bound_on_every_destination(line: str) -> None:
     declared = ["jane@client.example"]
     assert undeclared(JANE, line.format("copy@x.example"), recipients=declared) == ["copy@x.example"]
@@ -65,7 +67,9 @@ def test_recipients_are_an_upper_bound_on_every_destination(line: str) -> None:
     assert undeclared(JANE, line.format("copy@x.example")) == []  # nothing declared, nothing to compare with
 
 
-@pytest.mark.parametrize("line", ["From: {}", "Sender: {}", "Reply-To: {}", "Return-Path: <{}>", "Delivered-To: {}", "Subject: {}"])
+@pytest.mark.parametrize(
+    "line", ["From: {}", "Sender: {}", "Reply-To: {}", "Return-Path: <{}>", "Delivered-To: {}", "Subject: {}"]
+)
 def test_they_bound_nothing_else(line: str) -> None:
     assert undeclared(JANE, line.format("copy@x.example"), recipients=["jane@client.example"]) == []
 
@@ -77,7 +81,16 @@ def test_an_absent_declared_address_is_fine_unless_it_is_missed() -> None:
     assert undeclared(JANE, recipients=["jane@client.example"], blind=["audit@shop.example"], missing=True) == [
         "audit@shop.example"
     ]
-    assert undeclared(JANE, "Bcc: Audit@shop.example", recipients=["jane@client.example"], blind=["audit@shop.example"], missing=True) == []
+    assert (
+        undeclared(
+            JANE,
+            "Bcc: Audit@shop.example",
+            recipients=["jane@client.example"],
+            blind=["audit@shop.example"],
+            missing=True,
+        )
+        == []
+    )
 
 
 def test_nobody_declared_is_everybody_undeclared() -> None:
@@ -201,7 +214,9 @@ def test_what_is_expected_or_declared_is_enough() -> None:
 # ---- replies, bounces, receipts ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("line", ["Reply-To: {}", "Errors-To: {}", "Return-Path: <{}>", "Disposition-Notification-To: {}"])
+@pytest.mark.parametrize(
+    "line", ["Reply-To: {}", "Errors-To: {}", "Return-Path: <{}>", "Disposition-Notification-To: {}"]
+)
 @pytest.mark.parametrize(
     ("address", "fine"),
     [
@@ -226,7 +241,9 @@ def test_a_reply_path_shares_a_domain_with_somebody_known(line: str, address: st
 
 def test_the_reverse_path_of_the_envelope_is_one() -> None:
     guard = Guard([UnexpectedReplyPath])
-    report = guard.check(wire(SHOP, JANE), envelope=Envelope("<b@esp.example>", ("jane@client.example",)), recipients=["client.example"])
+    report = guard.check(
+        wire(SHOP, JANE), envelope=Envelope("<b@esp.example>", ("jane@client.example",)), recipients=["client.example"]
+    )
     assert found(report) == ["b@esp.example"]
     assert report.findings[0].evidence[0].text == "<b@esp.example>"
     assert report.findings[0].evidence[0].place == "bounce[0]"
@@ -242,7 +259,13 @@ def as_email(octets: bytes) -> email.message.Message:
 @pytest.mark.parametrize("form", [bytes, bytearray, memoryview, as_email, Message.from_bytes])
 def test_a_message_in_any_form(form: Callable[[bytes], Any]) -> None:
     message = form(wire(SHOP, JANE, "Bcc: copy@x.example"))
-    report = Guard().check(message, envelope=Envelope("", ("jane@client.example",)), stage="archive", account="acme", recipients=["client.example"])
+    report = Guard().check(
+        message,
+        envelope=Envelope("", ("jane@client.example",)),
+        stage="archive",
+        account="acme",
+        recipients=["client.example"],
+    )
     assert found(report, "unexpected-recipient") == ["copy@x.example"]
     assert (report.message.stage, report.message.account) == (Stage.ARCHIVE, "acme")
     assert report.message.envelope is not None
@@ -424,7 +447,11 @@ def test_raising_for_findings() -> None:
 
 
 def test_evidence_is_the_octets_as_they_stand() -> None:
-    lines = (SHOP, "To: jane@client.example, Jane\r\n <JANE(x)@Client.Example. >", "Cc: =?utf-8?q?J=C3=B6rg?= <jörg@bücher.example>".encode().decode("latin-1"))
+    lines = (
+        SHOP,
+        "To: jane@client.example, Jane\r\n <JANE(x)@Client.Example. >",
+        "Cc: =?utf-8?q?J=C3=B6rg?= <jörg@bücher.example>".encode().decode("latin-1"),
+    )
     octets = wire(*lines)
     report = INTENT.check(octets, recipients=[])
     evidence = {finding.subject: finding.evidence for finding in report.findings}
@@ -454,7 +481,12 @@ def test_places_are_numbered_within_their_role() -> None:
         "f@x.example": "envelope[1]",
     }
     (envelope,) = [f.evidence[0] for f in report.findings if f.subject == "f@x.example"]
-    assert (envelope.field, envelope.occurrence, envelope.text, envelope.span) == ("rcpt to", 1, " <f@x.example> ", None)
+    assert (envelope.field, envelope.occurrence, envelope.text, envelope.span) == (
+        "rcpt to",
+        1,
+        " <f@x.example> ",
+        None,
+    )
 
 
 def test_octets_that_are_no_text_are_shown_as_such() -> None:
@@ -489,13 +521,19 @@ def test_a_finding_on_a_candidate_alone_weighs_one_less(line: str, severity: Sev
 
 
 def test_a_candidate_that_is_sure_elsewhere_weighs_all() -> None:
-    report = INTENT.check(wire(SHOP, JANE, "Bcc: =?utf-8?q?copy=40x.example?=", "Cc: copy@x.example"), recipients=["client.example"])
+    report = INTENT.check(
+        wire(SHOP, JANE, "Bcc: =?utf-8?q?copy=40x.example?=", "Cc: copy@x.example"), recipients=["client.example"]
+    )
     assert [(f.subject, f.severity) for f in report.findings] == [("copy@x.example", Severity.HIGH)]
 
 
 def test_the_key_of_a_finding_ignores_its_place_and_stream() -> None:
-    one = INTENT.check(wire(SHOP, JANE, "Bcc: copy@x.example"), recipients=["client.example"], stream="a", account="acme")
-    other = INTENT.check(wire("X-More: 1", SHOP, "Cc: Copy <copy@x.example>"), recipients=["client.example"], stream="b", account="acme")
+    one = INTENT.check(
+        wire(SHOP, JANE, "Bcc: copy@x.example"), recipients=["client.example"], stream="a", account="acme"
+    )
+    other = INTENT.check(
+        wire("X-More: 1", SHOP, "Cc: Copy <copy@x.example>"), recipients=["client.example"], stream="b", account="acme"
+    )
     assert one.findings[0].key == other.findings[0].key == ("acme", "unexpected-recipient", "copy@x.example")
     assert (one.findings[0].stream, other.findings[0].stream) == ("a", "b")
 
@@ -522,7 +560,9 @@ def test_the_key_of_a_finding_ignores_its_place_and_stream() -> None:
         (b"", {}, ["no envelope", "no destination field"], []),
     ],
 )
-def test_what_a_copy_cannot_show_is_said(octets: bytes, arguments: dict[str, Any], said: list[str], not_said: list[str]) -> None:
+def test_what_a_copy_cannot_show_is_said(
+    octets: bytes, arguments: dict[str, Any], said: list[str], not_said: list[str]
+) -> None:
     spots = " | ".join(Guard().check(octets, **arguments).blind_spots)
     assert [part for part in said if part not in spots] == []
     assert [part for part in not_said if part in spots] == []
@@ -551,7 +591,9 @@ def test_without_rules_those_of_the_configuration_run() -> None:
 
 
 def test_the_severity_that_the_configuration_gives() -> None:
-    config = parse({"rules": {"unexpected-recipient": {"severity": "critical"}, "control-recipient": {"severity": "high"}}})
+    config = parse(
+        {"rules": {"unexpected-recipient": {"severity": "critical"}, "control-recipient": {"severity": "high"}}}
+    )
     report = Guard(config=config).check(wire(SHOP, JANE, "X-MC-BccAddress: z@x.example"), recipients=["client.example"])
     assert {(f.rule, f.severity) for f in report.findings} == {
         ("unexpected-recipient", Severity.CRITICAL),
@@ -592,7 +634,11 @@ COPIED = wire(SHOP, JANE, "Bcc: copy@mail.x.example", "Date: Sat, 30 Jan 2027 12
         ({"subject": "x.example", "until": date(2027, 1, 29)}, {}, False),
         ({"subject": "x.example", "until": date(2027, 1, 29)}, {"now": datetime(2027, 1, 29, 23, tzinfo=UTC)}, True),
         ({"subject": "x.example", "until": date(2027, 1, 30)}, {"now": datetime(2027, 1, 31, tzinfo=UTC)}, False),
-        ({"subject": "x.example", "until": date(2027, 1, 30)}, {"envelope": Envelope(observed=datetime(2027, 2, 1))}, False),
+        (
+            {"subject": "x.example", "until": date(2027, 1, 30)},
+            {"envelope": Envelope(observed=datetime(2027, 2, 1))},
+            False,
+        ),
         ({"subject": "x.example", "until": "soon"}, {}, False),  # unreadable: lapsed
     ],
 )
@@ -623,7 +669,9 @@ def test_an_allowance_made_by_hand() -> None:
 
 
 def test_a_file_with_its_baseline(tmp_path: Path) -> None:
-    (tmp_path / "headerguard.toml").write_text('baseline = "b.json"\nown-domains = ["shop.example"]\n', encoding="utf-8")
+    (tmp_path / "headerguard.toml").write_text(
+        'baseline = "b.json"\nown-domains = ["shop.example"]\n', encoding="utf-8"
+    )
     guard = Guard.from_config(tmp_path / "headerguard.toml")
     assert guard.baseline == Baseline()
     assert guard.config.own_domains == {"shop.example"}
@@ -776,7 +824,9 @@ def test_what_was_flagged_on_message_one_is_not_learned(lines: tuple[str, ...], 
     assert "client.example" in known_in(guard, "to")
 
 
-@pytest.mark.parametrize("line", ["Bcc : copy@arxx.example", "X Bcc: copy@arxx.example", "Subject: Hello\rBcc: copy@arxx.example"])
+@pytest.mark.parametrize(
+    "line", ["Bcc : copy@arxx.example", "X Bcc: copy@arxx.example", "Subject: Hello\rBcc: copy@arxx.example"]
+)
 def test_what_a_rule_on_fields_flagged_is_not_learned(line: str) -> None:
     """Without an intent only the field itself is flagged; its addresses are as little to be trusted."""
     guard = Guard()
@@ -789,7 +839,9 @@ def test_an_envelope_recipient_that_was_flagged_is_not_learned() -> None:
     guard = Guard()
     for _ in range(ENOUGH):
         envelope = Envelope("", ("<jane@client.example>", "<copy@arxx.example>"))
-        report = guard.observe(wire(SHOP, JANE, "X-PM-Tag: receipt"), envelope=envelope, recipients=["jane@client.example"])
+        report = guard.observe(
+            wire(SHOP, JANE, "X-PM-Tag: receipt"), envelope=envelope, recipients=["jane@client.example"]
+        )
         assert found(report, "unexpected-recipient") == ["copy@arxx.example"]
     assert known_in(guard, "envelope") == set()
 
@@ -811,7 +863,11 @@ def test_observing_is_learning_where_nothing_is_flagged() -> None:
     [
         ("Date: Sun, 1 Mar 2026 23:30:00 -0200", {}, date(2026, 3, 2)),  # UTC
         ("Date: Sun, 1 Mar 2026 10:00:00 +0000", {"now": datetime(2026, 5, 5, tzinfo=UTC)}, date(2026, 5, 5)),
-        ("Date: Sun, 1 Mar 2026 10:00:00 +0000", {"envelope": Envelope(observed=datetime(2026, 4, 4, tzinfo=UTC))}, date(2026, 4, 4)),
+        (
+            "Date: Sun, 1 Mar 2026 10:00:00 +0000",
+            {"envelope": Envelope(observed=datetime(2026, 4, 4, tzinfo=UTC))},
+            date(2026, 4, 4),
+        ),
         ("Date: nonsense", {}, None),
         ("Date: Sun, 1 Mar 1926 10:00:00 +0000", {}, None),  # not plausible: a mailer's clock, or a joke
         ("Date: Sun, 1 Mar 2999 10:00:00 +0000", {}, None),

@@ -241,7 +241,9 @@ def test_what_is_printed_in_a_log_names_nobody() -> None:
         (b"To: a\r\n", None, b"", ""),
     ],
 )
-def test_an_oddity_has_a_name_a_place_and_a_field(block: bytes, name: str | None, cited: bytes | None, field: str) -> None:
+def test_an_oddity_has_a_name_a_place_and_a_field(
+    block: bytes, name: str | None, cited: bytes | None, field: str
+) -> None:
     """Each block holds one oddity of the RFC's section 2.2 syntax, or none."""
     header = Header(block)
     found = {str(defect.name): defect for defect in header.defects}
@@ -365,7 +367,7 @@ def test_the_name_of_a_field_is_found_behind_what_surrounds_it(line: bytes) -> N
 @pytest.mark.parametrize(
     ("folded", "text"),
     [
-        ("a|" " b", "a b"),
+        ("a| b", "a b"),
         ("a|\tb", "a\tb"),  # RFC 5322 section 2.2.3: the CRLF goes, the blank stays
         ("a|  |  b", "a    b"),
         ("a| \t| b", "a \t b"),  # a line of blanks only (section 4.2 obs-FWS)
@@ -435,7 +437,9 @@ def test_decoding_words_never_raises(text: str) -> None:
     assert isinstance(decode_words(text), str)
 
 
-@pytest.mark.parametrize("charset", ["utf-8", "utf-7", "utf-16", "iso-2022-jp", "hz-gb-2312", "euc-kr", "big5", "gb18030"])
+@pytest.mark.parametrize(
+    "charset", ["utf-8", "utf-7", "utf-16", "iso-2022-jp", "hz-gb-2312", "euc-kr", "big5", "gb18030"]
+)
 @given(payload=st.binary(max_size=12))
 def test_a_word_in_a_stateful_charset_never_raises(charset: str, payload: bytes) -> None:
     word = f"=?{charset}?q?{''.join(f'={octet:02X}' for octet in payload)}?="

@@ -24,7 +24,9 @@ from strategies import blocks, lists
 
 def read(*lines: str, eol: str = "\r\n", **more: Any) -> Message:
     """A message of header lines, one character per octet."""
-    return Message.from_bytes((eol.join(lines) + eol + eol + "body: body@never.example" + eol).encode("latin-1"), **more)
+    return Message.from_bytes(
+        (eol.join(lines) + eol + eol + "body: body@never.example" + eol).encode("latin-1"), **more
+    )
 
 
 def recipient(message: Message, address: str) -> Recipient:
@@ -590,7 +592,10 @@ def test_the_defects_of_an_odd_copy_have_one_place_each() -> None:
     ("value", "date"),
     [
         ("Fri, 21 Nov 1997 09:55:06 -0600", datetime(1997, 11, 21, 15, 55, 6, tzinfo=UTC)),  # RFC 5322 A.1.1
-        ("Thu,\r\n      13\r\n        Feb\r\n          1969\r\n      23:32\r\n               -0330 (Newfoundland Time)", datetime(1969, 2, 14, 3, 2, tzinfo=UTC)),  # A.5
+        (
+            "Thu,\r\n      13\r\n        Feb\r\n          1969\r\n      23:32\r\n               -0330 (Newfoundland Time)",
+            datetime(1969, 2, 14, 3, 2, tzinfo=UTC),
+        ),  # A.5
         ("21 Nov 97 09:55:06 GMT", datetime(1997, 11, 21, 9, 55, 6, tzinfo=UTC)),  # A.6.2
         ("Fri, 21 Nov 1997 09:55:06 -0000", datetime(1997, 11, 21, 9, 55, 6, tzinfo=UTC)),
         ("yesterday", None),

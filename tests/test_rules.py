@@ -192,7 +192,10 @@ COPY = Example(flagged="To: a@x.example\nCc: b@x.example\n", clean="To: a@x.exam
         (dataclasses.replace(COPY, cites="a@x.example"), "cites 'b@x.example', not 'a@x.example'"),
         (dataclasses.replace(COPY, clean="A: 1\nB: 2\nC: 3\n"), "differ in more than two lines"),
         (dataclasses.replace(COPY, clean="To: a@x.example\nA: 1\nB: 2\nC: 3\n"), "differ in more than two lines"),
-        (dataclasses.replace(COPY, clean="To: a@x.example\nTo: a@x.example\nTo: a@x.example\nTo: a@x.example\n"), "differ in more than two lines"),
+        (
+            dataclasses.replace(COPY, clean="To: a@x.example\nTo: a@x.example\nTo: a@x.example\nTo: a@x.example\n"),
+            "differ in more than two lines",
+        ),
     ],
 )
 def test_what_is_wrong_with_an_example_is_said(example: Example | None, problem: str | None) -> None:
@@ -222,7 +225,9 @@ def octets(*lines: str) -> bytes:
     return "".join(f"{line}\r\n" for line in lines).encode("latin-1") + b"\r\n"
 
 
-def judged(rule: str, *lines: str, history: Mapping[str, Any] | None = None, config: Any = None, **arguments: Any) -> Report:
+def judged(
+    rule: str, *lines: str, history: Mapping[str, Any] | None = None, config: Any = None, **arguments: Any
+) -> Report:
     """What one rule says about a message of these lines, after a history of twenty."""
     guard = Guard([BY_ID[rule]], config=parse(config) if config else None)
     if history is not None:
@@ -275,7 +280,8 @@ def test_unexpected_recipient_sees_through(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["jаne@client.example", "jane@cliеnt.example", "jane@client.example.arxx.example", "ja.ne@client.example"]  # noqa: RUF001
+    "address",
+    ["jаne@client.example", "jane@cliеnt.example", "jane@client.example.arxx.example", "ja.ne@client.example"],  # noqa: RUF001
 )
 def test_unexpected_recipient_is_not_taken_in_by_a_lookalike(address: str) -> None:
     report = judged("unexpected-recipient", SHOP, f"To: {address}".encode().decode("latin-1"), **INTENT)
@@ -314,7 +320,9 @@ def test_unexpected_reply_path_sees_through(line: str) -> None:
     assert len(judged("unexpected-reply-path", SHOP, JANE, line, **INTENT).findings) == 1
 
 
-@pytest.mark.parametrize("author", [f"help@{ARXX} <shop@shop.example>", f"=?utf-8?q?help=40{ARXX}?=, shop@shop.example"])
+@pytest.mark.parametrize(
+    "author", [f"help@{ARXX} <shop@shop.example>", f"=?utf-8?q?help=40{ARXX}?=, shop@shop.example"]
+)
 def test_a_mere_candidate_for_the_author_vouches_for_no_reply_path(author: str) -> None:
     """A display name is often a customer's, and what he writes there must not make his domain the sender's."""
     lines = (f"From: {author}", JANE, f"Reply-To: help@{ARXX}")
@@ -325,10 +333,21 @@ def test_a_mere_candidate_for_the_author_vouches_for_no_reply_path(author: str) 
 
 def test_unexpected_reply_path_is_silent_where_the_stream_has_shown_it() -> None:
     known = {"lines": [SHOP, JANE, TAG, "Reply-To: help@desk.example"]}
-    assert subjects(judged("unexpected-reply-path", SHOP, JANE, TAG, "Reply-To: x@desk.example", history=known, **INTENT)) == []
+    assert (
+        subjects(judged("unexpected-reply-path", SHOP, JANE, TAG, "Reply-To: x@desk.example", history=known, **INTENT))
+        == []
+    )
     visitors = {"lines": [SHOP, JANE, TAG, "Reply-To: v@visitor-{n}.example"]}
-    assert subjects(judged("unexpected-reply-path", SHOP, JANE, TAG, "Reply-To: x@any.example", history=visitors, **INTENT)) == []
-    assert len(judged("unexpected-reply-path", SHOP, JANE, TAG, f"Reply-To: x@{ARXX}", history=known, **INTENT).findings) == 1
+    assert (
+        subjects(
+            judged("unexpected-reply-path", SHOP, JANE, TAG, "Reply-To: x@any.example", history=visitors, **INTENT)
+        )
+        == []
+    )
+    assert (
+        len(judged("unexpected-reply-path", SHOP, JANE, TAG, f"Reply-To: x@{ARXX}", history=known, **INTENT).findings)
+        == 1
+    )
 
 
 ARCHIVED = {"lines": [SHOP, "To: c{n}@client-{n}.example", "Bcc: audit@vault.example", TAG]}
@@ -399,7 +418,13 @@ TEAM = {"lines": [SHOP, "To: team@shop.example", "Cc: boss@shop.example", TAG]}
 
 
 @pytest.mark.parametrize(
-    "line", [f"To: team@shop.example, x@{ARXX}", f"Cc: boss@shop.example.{ARXX}", f"Cc: boss@shop.example; x@{ARXX}", f"CC:x@{ARXX}"]
+    "line",
+    [
+        f"To: team@shop.example, x@{ARXX}",
+        f"Cc: boss@shop.example.{ARXX}",
+        f"Cc: boss@shop.example; x@{ARXX}",
+        f"CC:x@{ARXX}",
+    ],
 )
 def test_unfamiliar_recipient_sees_through(line: str) -> None:
     assert subjects(judged("unfamiliar-recipient", SHOP, TAG, line, history=TEAM)) == [ARXX]
@@ -411,7 +436,13 @@ def test_unfamiliar_recipient_is_silent_on(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", [f"From: Shop <shop@{ARXX}>", f"From: shop@shop.example, x@{ARXX}", f"From: =?utf-8?q?Shop?= <shop@shop.example.{ARXX}>", f'From: "shop@shop.example" <x@{ARXX}>']
+    "line",
+    [
+        f"From: Shop <shop@{ARXX}>",
+        f"From: shop@shop.example, x@{ARXX}",
+        f"From: =?utf-8?q?Shop?= <shop@shop.example.{ARXX}>",
+        f'From: "shop@shop.example" <x@{ARXX}>',
+    ],
 )
 def test_unfamiliar_author_sees_through(line: str) -> None:
     assert subjects(judged("unfamiliar-author", line, JANE, TAG, history=NEVER)) == [ARXX]
@@ -419,19 +450,28 @@ def test_unfamiliar_author_sees_through(line: str) -> None:
 
 def test_unfamiliar_author_is_silent_on_a_new_name_of_the_same_domain() -> None:
     assert subjects(judged("unfamiliar-author", "From: new@mail.shop.example", JANE, TAG, history=NEVER)) == []
-    assert subjects(judged("unfamiliar-author", f"From: shop@{ARXX}", JANE, TAG, history=NEVER, config={"own-domains": [ARXX]})) == []
+    assert (
+        subjects(
+            judged("unfamiliar-author", f"From: shop@{ARXX}", JANE, TAG, history=NEVER, config={"own-domains": [ARXX]})
+        )
+        == []
+    )
     tenants = {"lines": ["From: a@tenant-{n}.example", JANE, TAG]}
     assert subjects(judged("unfamiliar-author", f"From: a@{ARXX}", JANE, TAG, history=tenants)) == []
 
 
-@pytest.mark.parametrize("line", [f"Reply-To: x@{ARXX}", f"Disposition-Notification-To: x@{ARXX}", f"Reply-To: shop@shop.example, x@{ARXX}"])
+@pytest.mark.parametrize(
+    "line", [f"Reply-To: x@{ARXX}", f"Disposition-Notification-To: x@{ARXX}", f"Reply-To: shop@shop.example, x@{ARXX}"]
+)
 def test_unfamiliar_reply_path_sees_through(line: str) -> None:
     report = judged("unfamiliar-reply-path", SHOP, JANE, TAG, line, history=NEVER)
     assert subjects(report) == [ARXX]
 
 
 def test_unfamiliar_reply_path_is_silent_on_visitors_and_the_authors_domain() -> None:
-    assert subjects(judged("unfamiliar-reply-path", SHOP, JANE, TAG, "Reply-To: x@mail.shop.example", history=NEVER)) == []
+    assert (
+        subjects(judged("unfamiliar-reply-path", SHOP, JANE, TAG, "Reply-To: x@mail.shop.example", history=NEVER)) == []
+    )
     visitors = {"lines": [SHOP, JANE, TAG, "Reply-To: v@visitor-{n}.example"]}
     assert subjects(judged("unfamiliar-reply-path", SHOP, JANE, TAG, f"Reply-To: x@{ARXX}", history=visitors)) == []
 
@@ -450,7 +490,9 @@ def test_unfamiliar_reply_path_takes_domains_from_the_configured_list(tmp_path: 
 BOUNCES = {"lines": ["Return-Path: <b@esp.example>", SHOP, JANE, TAG]}
 
 
-@pytest.mark.parametrize("line", [f"Return-Path: <b@{ARXX}>", f"Errors-To: b@{ARXX}", f"Return-Path: <@esp.example:b@{ARXX}>"])
+@pytest.mark.parametrize(
+    "line", [f"Return-Path: <b@{ARXX}>", f"Errors-To: b@{ARXX}", f"Return-Path: <@esp.example:b@{ARXX}>"]
+)
 def test_unfamiliar_bounce_path_sees_through(line: str) -> None:
     assert subjects(judged("unfamiliar-bounce-path", line, SHOP, JANE, TAG, history=BOUNCES)) == [ARXX]
 
@@ -464,7 +506,12 @@ def test_unfamiliar_bounce_path_reads_the_envelope_and_ignores_the_null_path() -
 
 @pytest.mark.parametrize(
     "line",
-    [f"x-mc-bccaddress: copy@{ARXX}", f"X-MC-BccAddress:\r\n\tcopy@{ARXX}", f"X-MC-BccAddress : copy@{ARXX}", f"X-MC-BccAddress: Jane <copy@{ARXX}>"],
+    [
+        f"x-mc-bccaddress: copy@{ARXX}",
+        f"X-MC-BccAddress:\r\n\tcopy@{ARXX}",
+        f"X-MC-BccAddress : copy@{ARXX}",
+        f"X-MC-BccAddress: Jane <copy@{ARXX}>",
+    ],
 )
 def test_control_recipient_sees_through(line: str) -> None:
     assert subjects(judged("control-recipient", SHOP, JANE, line)) == [f"copy@{ARXX}"]
@@ -472,7 +519,10 @@ def test_control_recipient_sees_through(line: str) -> None:
 
 def test_control_recipient_is_silent_on_what_is_declared_or_known() -> None:
     line = "X-MC-BccAddress: audit@vault.example"
-    assert subjects(judged("control-recipient", SHOP, JANE, line, recipients=["jane@client.example", "vault.example"])) == []
+    assert (
+        subjects(judged("control-recipient", SHOP, JANE, line, recipients=["jane@client.example", "vault.example"]))
+        == []
+    )
     assert subjects(judged("control-recipient", SHOP, JANE, TAG, line, history=ARCHIVED)) == []
     assert subjects(judged("control-recipient", SHOP, JANE, "X-MC-BccAddress:")) == []
 
@@ -577,7 +627,15 @@ def test_hidden_field_sees_a_first_line_and_one_past_the_limit() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["Subject : Bcc: copy@arxx.example", "Bcc : undisclosed:;", "X-Any : copy@arxx.example", "no colon", "Subject: a\rb: copy@arxx.example", "Message-ID : <1@x.example>"]
+    "line",
+    [
+        "Subject : Bcc: copy@arxx.example",
+        "Bcc : undisclosed:;",
+        "X-Any : copy@arxx.example",
+        "no colon",
+        "Subject: a\rb: copy@arxx.example",
+        "Message-ID : <1@x.example>",
+    ],
 )
 def test_hidden_field_is_silent_on(line: str) -> None:
     assert judged("hidden-field", SHOP, JANE, line).findings == ()
@@ -701,7 +759,11 @@ def test_ambiguous_destination_points_at_a_member_that_holds_an_at_and_no_addres
     ],
 )
 def test_reader_disagreement(lines: tuple[str, ...], lost: list[str]) -> None:
-    found = [evidence.text for finding in judged("reader-disagreement", SHOP, *lines).findings for evidence in finding.evidence]
+    found = [
+        evidence.text
+        for finding in judged("reader-disagreement", SHOP, *lines).findings
+        for evidence in finding.evidence
+    ]
     assert [address for address in lost if address not in found] == []
     assert bool(found) is bool(lost)
 
@@ -838,7 +900,9 @@ def test_what_is_installed_is_not_enabled(monkeypatch: pytest.MonkeyPatch) -> No
     assert asked
     assert set(asked) == {"headerguard.rules"}
     assert [rule.id for rule in guard.rules] == [*BY_ID, "acme.outside-region"]
-    assert [f.subject for f in guard.check(STRANGER).findings if f.rule == "acme.outside-region"] == ["copies@partner.test"]
+    assert [f.subject for f in guard.check(STRANGER).findings if f.rule == "acme.outside-region"] == [
+        "copies@partner.test"
+    ]
 
 
 def test_its_options_are_set_by_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -855,8 +919,14 @@ def test_its_options_are_set_by_configuration(monkeypatch: pytest.MonkeyPatch) -
     [
         ([], "no rule is called 'acme.outside-region'"),
         ([Point("acme.outside-regions", "a:B", OutsideRegion)], "did you mean 'acme.outside-regions'"),
-        ([REGION, Point("acme.outside-region", "other:Rule", OutsideRegion)], "claimed by acme_mail:OutsideRegion and other:Rule"),
-        ([Point("acme.outside-region", "a:B", ImportError("no module named acme"))], "cannot be loaded: ImportError: no module named acme"),
+        (
+            [REGION, Point("acme.outside-region", "other:Rule", OutsideRegion)],
+            "claimed by acme_mail:OutsideRegion and other:Rule",
+        ),
+        (
+            [Point("acme.outside-region", "a:B", ImportError("no module named acme"))],
+            "cannot be loaded: ImportError: no module named acme",
+        ),
         ([Point("acme.outside-region", "a:B", RuntimeError("at import"))], "cannot be loaded: RuntimeError: at import"),
         ([Point("acme.outside-region", "a:B", OutsideRegion())], "not a subclass of headerguard.Rule"),
         ([Point("acme.outside-region", "a:B", dict)], "not a subclass of headerguard.Rule"),

@@ -165,7 +165,9 @@ def test_the_masked_subject(subject: str, masked: str) -> None:
     assert mask(subject) == masked
 
 
-@pytest.mark.parametrize("subject", ["Order {} is on its way", "Invoice INV-{}", "{}: your code", "№ {}", "a{}b", "Re: {}/2"])
+@pytest.mark.parametrize(
+    "subject", ["Order {} is on its way", "Invoice INV-{}", "{}: your code", "№ {}", "a{}b", "Re: {}/2"]
+)
 @given(one=st.integers(0, 10**12), other=st.integers(0, 10**12))
 def test_a_number_does_not_make_another_stream(subject: str, one: int, other: int) -> None:
     assert mask(subject.format(one)) == mask(subject.format(other))

@@ -55,9 +55,7 @@ NEIGHBOURS = frozenset(("sources", "rendering", "stores"))
 ONLY_IN = {"email_validator": "address", "idna": "address", "tldextract": "address", "mailparser": "trace"}
 """Third-party packages with a single user."""
 
-FORBIDDEN_NAMES = frozenset(
-    ("utils", "util", "helpers", "helper", "core", "manager", "managers", "common", "misc")
-)
+FORBIDDEN_NAMES = frozenset(("utils", "util", "helpers", "helper", "core", "manager", "managers", "common", "misc"))
 
 PACKAGE = "headerguard"
 ROOT = Path(__file__).resolve().parents[1] / "src" / PACKAGE
@@ -368,9 +366,7 @@ def test_a_downward_import_is_not(module: str, source: str) -> None:
 def test_a_circle_of_neighbours_is_found() -> None:
     straight = town(sources__a="from headerguard.sources.b import B", sources__b="")
     assert list(circles(straight)) == []
-    bent = town(
-        sources__a="from headerguard.sources.b import B", sources__b="from headerguard.sources import a"
-    )
+    bent = town(sources__a="from headerguard.sources.b import B", sources__b="from headerguard.sources import a")
     assert list(circles(bent)) == ["import one another in a circle: sources.a, sources.b"]
 
 

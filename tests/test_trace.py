@@ -68,7 +68,15 @@ def test_a_hop_that_cannot_be_read_keeps_its_place(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize(
     "answer",
-    [[], [{}], [{"by": None, "from": 3, "date_utc": "yesterday", "for": ""}], [{"date_utc": 5}], None, [[]], [{"for": "\ud800@x"}]],
+    [
+        [],
+        [{}],
+        [{"by": None, "from": 3, "date_utc": "yesterday", "for": ""}],
+        [{"date_utc": 5}],
+        None,
+        [[]],
+        [{"for": "\ud800@x"}],
+    ],
 )
 def test_any_answer_of_the_parser_is_an_answer(monkeypatch: pytest.MonkeyPatch, answer: Any) -> None:
     monkeypatch.setattr(mailparser.utils, "receiveds_parsing", lambda _texts: answer)

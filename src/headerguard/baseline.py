@@ -264,7 +264,7 @@ class Baseline:
 
     def _count_subjects(self, crowded: Iterable[str]) -> None:
         self._subjects = dict.fromkeys(crowded)
-        for key in [key for key in self.streams if "/subject:" in key]:
+        for key in [key for key in self.streams if _author_key(key)]:
             if not self._admit_subject(key):
                 self.streams.pop(key, None)
 
@@ -349,8 +349,9 @@ class Baseline:
 
 def _author_key(key: str) -> str:
     """The key of the author level above a subject level, or "" for any other level."""
-    account, found, value = key.partition("/subject:")
-    return f"{account}/author:{value.partition(' ')[0]}" if found else ""
+    account, _, level = key.partition("/")  # an account is written without any slash
+    kind, _, value = level.partition(":")
+    return f"{account}/author:{value.partition(' ')[0]}" if kind == "subject" else ""
 
 
 def _messages(count: int) -> str:
@@ -429,7 +430,7 @@ def _profile(record: Any, where: str) -> Profile:
         if role not in set(Role):
             raise _MalformedError(f"{place} is not a role")
         messages = _mapping(entry, place).get("messages")
-        if not isinstance(messages, int) or messages < 0:
+        if not isinstance(messages, int) or isinstance(messages, bool) or messages < 0:
             raise _MalformedError(f"{place}.messages is not a whole number")
         values = entry.get("values")
         history = RoleHistory(messages, None)

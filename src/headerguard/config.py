@@ -58,10 +58,8 @@ class Allow:
         if self.rule not in (None, rule) or self.stream not in (None, stream):
             return False
         own, other = _subject_key(_as_reported(self.subject)), _subject_key(subject)
-        if "@" in own or own == other:
-            return own == other
         host = other.rpartition("@")[2]
-        return own in (host, self.suffixes.registrable_domain(host))
+        return own in (other, host) or own == self.suffixes.registrable_domain(host)
 
     def in_force(self, today: date | None) -> bool:
         """Whether it holds on a day; None: the day is unknown, so only an unreadable date makes it lapse."""
@@ -127,7 +125,7 @@ def find(start: str | os.PathLike[str] = ".") -> Path | None:
         own, project = folder / "headerguard.toml", folder / "pyproject.toml"
         if os.path.isfile(own):
             return own
-        if os.path.isfile(project) and _speaks_of_us(project):
+        if _speaks_of_us(project):
             return project
     return None
 
@@ -306,7 +304,7 @@ def _severity(value: Any) -> Severity:
 
 
 def _rate(value: Any) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < 1:
+    if not isinstance(value, int | float) or not 0 < value < 1:  # true counts as 1, which is too much
         raise _takes("a number above 0 and below 1", value)
     return float(value)
 

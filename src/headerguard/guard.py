@@ -165,10 +165,13 @@ class Guard:
     ) -> tuple[tuple[Finding, ...], tuple[Finding, ...], tuple[str, ...]]:
         """Complete the findings, weigh them as configured, and set apart what is allowed."""
         complete = _Completion(message, stream)
+        usual = {rule.id: rule.severity for rule in self.rules}
         today = _today(message, now) if self.config.allow else None
         judged, allowed, notes = [], [], []
         for finding in findings:
-            severity = self.config.severities.get(finding.rule)
+            severity = finding.severity
+            if finding.rule in self.config.severities:  # what weighs less than usual does so under any severity
+                severity = Severity(max(self.config.severities[finding.rule] + severity - usual[finding.rule], 1))
             done = complete(finding, severity)
             covering = [a for a in self.config.allow if a.covers(done.rule, done.subject, stream)]
             if any(allowance.in_force(today) for allowance in covering):
@@ -199,14 +202,22 @@ class Guard:
         copy = _message(message, envelope, stage, account)
         stream_levels = tuple(copy.levels_as(stream, self.config.stream_field))
         report = self._check(copy, stream_levels, _intent(recipients, blind, missing, self.suffixes), now)
-        flagged = frozenset(
-            (evidence.place.partition("[")[0], _domain(finding.subject, self.suffixes))
-            for finding in report.findings
-            if finding.severity >= self.config.fail_on
-            for evidence in finding.evidence
-        )
+        findings = [finding for finding in report.findings if finding.severity >= self.config.fail_on]
+        flagged = frozenset(self._flagged(copy, findings)) if findings else frozenset()
         self.baseline.learn(copy, stream_levels, _day(copy, now), flagged, self.suffixes)
         return report
+
+    def _flagged(self, message: Message, findings: Iterable[Finding]) -> Iterator[tuple[str, str]]:
+        """Role and registrable domain of all that findings name: the subject, or every address of a field."""
+        for finding in findings:
+            for evidence in finding.evidence:
+                role, number, _ = evidence.place.partition("[")
+                if number:
+                    yield role, _domain(finding.subject, self.suffixes)
+                    continue
+                for sighting in message.sightings:
+                    if sighting.field == evidence.field:
+                        yield sighting.role, self.suffixes.registrable_domain(sighting.address.domain)
 
     def learn(self, messages: Iterable[Message | bytes | EmailMessage]) -> Baseline:
         """Learn an archive as it is, without judging it, and return the baseline."""
@@ -311,11 +322,11 @@ class _Completion:
         self.message, self.stream = message, stream
         self.places: dict[tuple[str, str, int, tuple[int, int] | None, str], str] | None = None
 
-    def __call__(self, finding: Finding, severity: Severity | None) -> Finding:
+    def __call__(self, finding: Finding, severity: Severity) -> Finding:
         """The finding with its evidence complete."""
         return replace(
             finding,
-            severity=severity or finding.severity,
+            severity=severity,
             evidence=tuple(map(self._evidence, finding.evidence)),
             account=self.message.account,
             stream=self.stream,
@@ -355,8 +366,7 @@ def check_examples(rule: type[Rule] | Rule) -> list[str]:
     problems = [] if rule_type.examples else [f"{rule_type.id} has no example"]
     for number, example in enumerate(rule_type.examples):
         name = f"{rule_type.id} example {number}"
-        flagged, clean = example.flagged.splitlines(), example.clean.splitlines()
-        if len(set(flagged) ^ set(clean)) > 4 or abs(len(flagged) - len(clean)) > 2:
+        if _lines_apart(example.flagged.splitlines(), example.clean.splitlines()) > 2:
             problems.append(f"{name}: flagged and clean differ in more than two lines")
         found = _example_findings(rule, example, example.flagged)
         if not found:
@@ -366,6 +376,13 @@ def check_examples(rule: type[Rule] | Rule) -> list[str]:
         if any(_example_findings(rule, example, example.clean)):
             problems.append(f"{name}: the clean message is flagged")
     return problems
+
+
+def _lines_apart(one: list[str], other: list[str]) -> int:
+    from difflib import SequenceMatcher
+
+    changes = SequenceMatcher(None, one, other, autojunk=False).get_opcodes()
+    return sum(max(i2 - i1, j2 - j1) for tag, i1, i2, j1, j2 in changes if tag != "equal")
 
 
 def _example_findings(rule: type[Rule] | Rule, example: Example, text: str) -> list[Finding]:

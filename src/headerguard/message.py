@@ -394,7 +394,7 @@ class Message:
         """Address key of the first author (RFC 5322 section 3.6.2), "-" for none."""
         for sighting in self.sightings_of(_FROM):
             if sighting.tier is not Tier.CANDIDATE:
-                return sighting.address.key[:320]
+                return sighting.address.key[:320].replace(" ", "%20")
         return "-"
 
     def levels_as(self, stream: str | None = None, field: str | None = None) -> Iterator[Level]:

@@ -143,6 +143,11 @@ class Known:
         """The registrable domain by the configured list."""
         return self.suffixes.registrable_domain(address.domain)
 
+    def author_domains(self, message: Message) -> set[str]:
+        """Registrable domains of the authors; what only some readers take for an author vouches for nothing."""
+        authors = message.sightings_of((Role.FROM,))
+        return {self.registrable(s.address) for s in authors if s.tier is not Tier.CANDIDATE}
+
     def history(self, role: Role | None = None) -> History | None:
         """What was known before, for a finding."""
         return self.profile.history(role) if self.profile else None

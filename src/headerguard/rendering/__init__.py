@@ -5,10 +5,7 @@ Every format is written field by field. Adding a field to a report adds nothing 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator
-from types import ModuleType
-from typing import Any
 
 from headerguard.finding import Report
 from headerguard.rendering.disclosure import Disclosure, visible
@@ -90,17 +87,3 @@ def _unknown(format: str) -> str:
     near = get_close_matches(str(format).lower(), FORMATS, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(FORMATS)}"
     return f"{format!r} is not a known format; {hint}"
-
-
-class _Callable(ModuleType):
-    """`headerguard.rendering` is a function to users and a module to the import system, which writes it last.
-
-    So `from headerguard import render` may give either, depending on what was imported before: both can be
-    called.
-    """
-
-    def __call__(self, *arguments: Any, **options: Any) -> str:
-        return render(*arguments, **options)
-
-
-sys.modules[__name__].__class__ = _Callable

@@ -46,7 +46,7 @@ class UnexpectedReplyPath(Rule):
         found = message.sightings_of(self.roles)
         if not found:
             return
-        own = known.own_domains | {known.registrable(s.address) for s in message.sightings_of({Role.FROM})}
+        own = known.own_domains | known.author_domains(message)
         bounds = [b for b in (known.declared.recipients, known.declared.blind) if b is not None]
         declared = {known.suffixes.registrable_domain(key.rpartition("@")[2]) for b in bounds for key in b.addresses}
         for sighting in found:

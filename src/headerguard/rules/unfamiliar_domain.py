@@ -28,14 +28,14 @@ class _UnfamiliarDomain(Rule):
         """Look only at the roles that are closed in this stream, so open ones are not even parsed."""
         if closed := {role for role in self.roles if known.closed(role, self.unused)}:
             for sighting in self.candidates(message, closed):
-                if self.is_unfamiliar(sighting, known):
+                if self.is_unfamiliar(message, sighting, known):
                     yield self.judged(message, sighting, known)
 
     def candidates(self, message: Message, closed: set[Role]) -> list[Sighting]:
         """The sightings to judge."""
         return message.sightings_of(closed)
 
-    def is_unfamiliar(self, sighting: Sighting, known: Known) -> bool:
+    def is_unfamiliar(self, message: Message, sighting: Sighting, known: Known) -> bool:
         """Neither shown by the stream in this role, nor the operator's own, nor expected."""
         domain = known.registrable(sighting.address)
         if domain in known.own_domains or known.knows((sighting.role,), domain):
@@ -98,10 +98,10 @@ class UnfamiliarBlindRecipient(_UnfamiliarDomain):
                     found.append(hiding[0])
         return found
 
-    def is_unfamiliar(self, sighting: Sighting, known: Known) -> bool:
+    def is_unfamiliar(self, message: Message, sighting: Sighting, known: Known) -> bool:
         """A domain that the stream copied in another hidden role is familiar: a relay turns one into the other."""
         familiar = known.knows(self.roles, known.registrable(sighting.address))
-        return not familiar and super().is_unfamiliar(sighting, known)
+        return not familiar and super().is_unfamiliar(message, sighting, known)
 
     def judged(self, message: Message, sighting: Sighting, known: Known) -> Finding:
         """Say how it is hidden, and show every place of the recipient."""
@@ -216,10 +216,10 @@ class UnfamiliarReplyPath(_UnfamiliarDomain):
         ),
     )
 
-    def candidates(self, message: Message, closed: set[Role]) -> list[Sighting]:
-        """Those that do not share the author's domain."""
-        own = {s.address.registrable_domain for s in message.sightings_of({Role.FROM})}
-        return [s for s in message.sightings_of(closed) if s.address.registrable_domain not in own]
+    def is_unfamiliar(self, message: Message, sighting: Sighting, known: Known) -> bool:
+        """The author's own domain is familiar."""
+        own = known.registrable(sighting.address) in known.author_domains(message)
+        return not own and super().is_unfamiliar(message, sighting, known)
 
 
 @dataclass(frozen=True)
