@@ -768,6 +768,19 @@ def test_a_young_stream_borrows_from_its_author_and_says_nothing_about_unused_ro
     assert found(guard.check(other_author)) == []
 
 
+def test_a_young_stream_borrows_nothing_about_an_envelope_that_hid_nobody() -> None:
+    """That twenty newsletters had no archive copy says nothing about the first order confirmation."""
+    guard = Guard()
+    for number in range(ENOUGH):
+        to = f"c{number}@client-{number}.example"
+        guard.observe(wire(SHOP, f"To: {to}", "X-PM-Tag: news"), envelope=Envelope("", (to,), complete=True))
+    envelope = Envelope("", ("jane@client.example", "archive@vault.example"), complete=True)
+    young = guard.check(wire(SHOP, JANE, "X-PM-Tag: order"), envelope=envelope)
+    assert found(young, "unfamiliar-blind-recipient") == []
+    own = guard.check(wire(SHOP, JANE, "X-PM-Tag: news"), envelope=envelope)
+    assert found(own, "unfamiliar-blind-recipient") == ["vault.example"]
+
+
 # ---- observing -----------------------------------------------------------------------------------------------
 
 

@@ -24,7 +24,7 @@ from headerguard.fields import CATALOGUE, Role
 from headerguard.finding import Finding, Report, Severity
 from headerguard.guard import _UNMET, Guard, check_examples
 from headerguard.header import DefectName
-from headerguard.message import Envelope, Message
+from headerguard.message import Envelope, Message, Recipient
 from headerguard.rule import Bound, Declared, Example, Known, Rule, bind, load_rules
 from headerguard.rules import BUILTIN, RENAMED
 
@@ -391,6 +391,30 @@ def test_unfamiliar_blind_recipient_is_remarked_where_an_alias_expands() -> None
     lines = (SHOP, JANE, TAG, "X-Original-To: team@client.example")
     report = judged("unfamiliar-blind-recipient", *lines, history=OBSERVED, envelope=Envelope("", (f"<copy@{ARXX}>",)))
     assert [f.severity for f in report.findings] == [Severity.LOW]
+
+
+class Counted(tuple[Recipient, ...]):
+    """Recipients that count how often one of them is looked at."""
+
+    looks = 0
+
+    def __iter__(self) -> Iterator[Recipient]:
+        for recipient in super().__iter__():
+            Counted.looks += 1
+            yield recipient
+
+
+def test_unfamiliar_blind_recipient_does_not_look_through_all_of_them_for_each() -> None:
+    """Who writes the header says how many there are."""
+    guard = Guard([BY_ID["unfamiliar-blind-recipient"]])
+    guard.learn([octets(SHOP, JANE, TAG)] * ENOUGH)
+    number = 400
+    strangers = ", ".join(f"c@stranger-{n}.example" for n in range(number))
+    message = Message.from_bytes(octets(SHOP, JANE, TAG, f"Bcc: {strangers}"))
+    message._recipients = Counted(message.recipients)
+    Counted.looks = 0
+    assert len(guard.check(message).findings) == number
+    assert Counted.looks < 20 * number
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ class Profile:
         history = self.roles.get(role)
         if history is None:  # an envelope that was never observed proves nothing about who is in it
             return unused and role is not Role.ENVELOPE and self.seen.count >= ENOUGH
-        return history.closed
+        return history.closed and (unused or bool(history.values))
 
     def knows(self, role: Role, domain: str) -> bool:
         """Whether a closed role has shown a registrable domain."""

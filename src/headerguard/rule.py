@@ -231,7 +231,8 @@ def _evidence(where: Where) -> Iterator[Evidence]:
     elif isinstance(where, Field):
         span = (where.start, where.end) if where.start is not None and where.end is not None else None
         text = where.octets.decode("utf-8", "replace").rstrip("\r\n")
-        yield Evidence(where.name.lower(), where.name.lower(), 0, text, _without_line_end(where, span))
+        name = where.defect.field if where.defect else where.name.lower()
+        yield Evidence(name, name, 0, text, _without_line_end(where, span))
     else:
         yield Evidence(where.field or "header", where.field, 0, where.note, where.span, str(where.name))
 

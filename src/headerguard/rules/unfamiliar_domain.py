@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from headerguard.fields import HIDDEN, Role
 from headerguard.finding import Finding, Severity
-from headerguard.message import Message, Sighting
+from headerguard.message import Message, Recipient, Sighting
 from headerguard.rule import Example, Known, Rule, layer_of
 
 _CLEAN = "From: shop@shop.example\nTo: jane@client.example\nX-MC-Template: receipt\n"
@@ -27,13 +27,9 @@ class _UnfamiliarDomain(Rule):
     def check(self, message: Message, known: Known) -> Iterator[Finding]:
         """Look only at the roles that are closed in this stream, so open ones are not even parsed."""
         if closed := {role for role in self.roles if known.closed(role, self.unused)}:
-            for sighting in self.candidates(message, closed):
+            for sighting in message.sightings_of(closed):
                 if self.is_unfamiliar(message, sighting, known):
-                    yield self.judged(message, sighting, known)
-
-    def candidates(self, message: Message, closed: set[Role]) -> list[Sighting]:
-        """The sightings to judge."""
-        return message.sightings_of(closed)
+                    yield self.judged(sighting, known)
 
     def is_unfamiliar(self, message: Message, sighting: Sighting, known: Known) -> bool:
         """Neither shown by the stream in this role, nor the operator's own, nor expected."""
@@ -43,7 +39,7 @@ class _UnfamiliarDomain(Rule):
         bounds = known.declared.bound(sighting.role) or ()
         return not any(bound.allows(sighting.address) for bound in bounds)
 
-    def judged(self, message: Message, sighting: Sighting, known: Known) -> Finding:
+    def judged(self, sighting: Sighting, known: Known) -> Finding:
         """The finding; its subject is the registrable domain, so one incident covers every address there."""
         domain = known.registrable(sighting.address)
         return self.finding(
@@ -85,38 +81,35 @@ class UnfamiliarBlindRecipient(_UnfamiliarDomain):
         ),
     )
 
-    def candidates(self, message: Message, closed: set[Role]) -> list[Sighting]:
-        """The surest place of each hidden recipient, if it is in a closed role."""
-        found: list[Sighting] = []
-        if not message.sightings_of(HIDDEN):
-            return found
+    def check(self, message: Message, known: Known) -> Iterator[Finding]:
+        """Look at each hidden recipient in the surest of its places: a field that asks for it, else the envelope."""
+        closed = {role for role in self.roles if known.closed(role)}
+        if not closed or not message.sightings_of(HIDDEN):
+            return
         for recipient in message.recipients:
             if recipient.hidden:
-                hiding = [s for s in recipient.sightings if s.role in HIDDEN]
-                hiding.sort(key=lambda s: s.role is Role.ENVELOPE)
-                if hiding[0].role in closed:
-                    found.append(hiding[0])
-        return found
+                places = [s for s in recipient.sightings if s.role in HIDDEN]
+                surest = min(places, key=lambda s: s.role is Role.ENVELOPE)
+                if surest.role in closed and self.is_unfamiliar(message, surest, known):
+                    yield self.hidden_copy(message, recipient, surest, known)
 
     def is_unfamiliar(self, message: Message, sighting: Sighting, known: Known) -> bool:
         """A domain that the stream copied in another hidden role is familiar: a relay turns one into the other."""
         familiar = known.knows(self.roles, known.registrable(sighting.address))
         return not familiar and super().is_unfamiliar(message, sighting, known)
 
-    def judged(self, message: Message, sighting: Sighting, known: Known) -> Finding:
+    def hidden_copy(self, message: Message, recipient: Recipient, surest: Sighting, known: Known) -> Finding:
         """Say how it is hidden, and show every place of the recipient."""
-        recipient = next(r for r in message.recipients if r.address.key == sighting.address.key)
-        domain = known.registrable(sighting.address)
-        others = [s for s in recipient.sightings if s is not sighting]
-        expanded = sighting.role is Role.ENVELOPE and "x-original-to" in message.names
+        domain = known.registrable(surest.address)
+        expanded = surest.role is Role.ENVELOPE and "x-original-to" in message.names
         return self.finding(
-            sighting,
-            f"a hidden copy to {domain}, {_HOW.get(sighting.role, 'in the envelope alone')}",
+            surest,
+            f"a hidden copy to {domain}, {_HOW.get(surest.role, 'in the envelope alone')}",
             subject=domain,
-            also=others,
+            also=[s for s in recipient.sightings if s is not surest],
             severity=Severity.LOW if expanded else None,
             layer=layer_of(recipient),
-            history=known.history(sighting.role),
+            history=known.history(surest.role),
         )
 
 
