@@ -28,7 +28,7 @@ class Series(NamedTuple):
     shape: str
     use: str
     ratio: float
-    """The worst of time(10 n) / time(n)."""
+    """time(10 n) / time(n) at the largest n."""
     size: int
     """The 10 n of it."""
     seconds: float
@@ -82,9 +82,13 @@ def grow(budget: float, *, observe: bool = False, only: str = "") -> Iterator[Se
 
 
 def _series(shape: Shape, use: str, call: Callable[[Scene], None], budget: float) -> Series:
-    """Go up in steps of ten; where the next step would take too long, as far as the time allows."""
+    """Go up in steps of ten; where the next step would take too long, as far as the time allows.
+
+    The last step decides: what grows too fast does so the more the larger it is, while a step at which the memory gets
+    slower comes once.
+    """
     n, taken = _SMALLEST, _seconds(call, shape.make(_SMALLEST))
-    worst, size, at, growth = 0.0, n, taken, 10.0
+    ratio, size, at, growth = 0.0, n, taken, 10.0
     while n < shape.largest:
         following = min(n * 10, shape.largest)
         if taken * max(growth, 10) > budget:
@@ -99,12 +103,12 @@ def _series(shape: Shape, use: str, call: Callable[[Scene], None], budget: float
         if growth > LIMIT and more > _NOTICED:
             taken, more = _measured_again(call, shape, n, following, taken, more)
             growth = more / taken
-        if more > _NOTICED and growth > worst:
-            worst, size, at = growth, following, more
+        if more > _NOTICED:
+            ratio, size, at = growth, following, more
         n, taken = following, more
-        if short or (growth > LIMIT and more > _NOTICED):
+        if short or (growth > 2 * LIMIT and more > _NOTICED):
             break
-    return Series(shape.name, use, worst, size, at, n, shape.make(n).size / taken / 1e6)
+    return Series(shape.name, use, ratio, size, at, n, shape.make(n).size / taken / 1e6)
 
 
 def _measured_again(

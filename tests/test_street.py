@@ -34,6 +34,7 @@ STREET = (
     "rule",
     "rules",
     "sources",
+    "setting",
     "config",
     "reconcile",
     "guard",

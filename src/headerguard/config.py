@@ -1,33 +1,40 @@
-"""headerguard.toml, or [tool.headerguard] in pyproject.toml: find it, read it, say everything that is wrong with it.
-
-A table is read by asking it for its keys, each with a check of the value. What was never asked for is an unknown
-key, so no list of known keys can differ from the code. A check returns the value or raises `_RefusedError`; problems
-are collected and raised together.
-"""
+"""headerguard.toml, or [tool.headerguard] in pyproject.toml: find it, read it, say everything that is wrong with it."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
-import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from functools import partial
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, TypeVar
 
 from headerguard.address import BUNDLED, Address, SuffixList, to_a_label
-from headerguard.address_list import Tier, lex
 from headerguard.address_list import parse as parse_address
 from headerguard.errors import ConfigError
 from headerguard.fields import Role
 from headerguard.finding import Severity
 from headerguard.rule import Bound, Rule, bind, load_rules, near_miss
 from headerguard.rules import BUILTIN, RENAMED
+from headerguard.setting import (
+    RefusedError,
+    Said,
+    Table,
+    a_budget,
+    a_domain,
+    a_field_name,
+    a_place,
+    a_rate,
+    a_relay,
+    a_severity,
+    a_suffix_file,
+    a_text,
+    an_until,
+    shown,
+)
 
 __all__ = ["Allow", "Config", "default", "find", "load", "parse"]
 
@@ -156,7 +163,7 @@ def load(path: str | os.PathLike[str]) -> Config:
     data = _project_table(data)
     if data is None:
         raise ConfigError(f"{file}: has no table [tool.headerguard]")
-    return _config(data, _Said(str(file)), file.parent, "tool.headerguard")
+    return _config(data, Said(str(file)), file.parent, "tool.headerguard")
 
 
 def _project_table(data: Mapping[str, Any]) -> Any:
@@ -166,7 +173,7 @@ def _project_table(data: Mapping[str, Any]) -> Any:
 
 def parse(data: Mapping[str, Any], source: str = "configuration", base: Path | None = None) -> Config:
     """Read keys as TOML gives them, paths relative to `base`. Raises ConfigError with every problem."""
-    return _config(data, _Said(source), base or Path(), "")
+    return _config(data, Said(source), base or Path(), "")
 
 
 def default() -> Config:
@@ -174,247 +181,23 @@ def default() -> Config:
     return parse({})
 
 
-# ---- tables ------------------------------------------------------------------------------------------------
-
-
-class _RefusedError(Exception):
-    """A value that a key does not take; the text says why."""
-
-
-def _takes(what: str, value: Any, near: str = "") -> _RefusedError:
-    return _RefusedError(f"takes {what}, not {_shown(value)}{near}")
-
-
-def _shown(value: Any) -> str:
-    """A value as TOML would write it, short."""
-    if isinstance(value, Mapping):
-        return "a table"
-    if isinstance(value, list | tuple):
-        return "a list"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int) and abs(value) >= 2**63:  # not in TOML, and Python may refuse to write it
-        return "a number of more than 64 bits"
-    shown = repr(value) if isinstance(value, str | None) else str(value)
-    return shown if len(shown) <= 80 else f"{shown[:80]}..."
-
-
-class _Said:
-    """All that was said about one file so far, and the tables that were opened."""
-
-    def __init__(self, source: str) -> None:
-        self.source = source
-        self.problems: list[str] = []
-        self.warnings: list[str] = []
-        self.tables: list[_Table] = []
-
-    def problem(self, key: str, text: str) -> None:
-        self.problems.append(f"{self.source}: {key}: {text}" if key else f"{self.source}: {text}")
-
-    def warn(self, key: str, text: str) -> None:
-        self.warnings.append(f"{self.source}: {key}: {text}")
-
-    def finish(self) -> tuple[str, ...]:
-        """Raise every problem, unknown keys included; else give the warnings."""
-        for table in self.tables:
-            for name in table.values:
-                if name not in table.asked:
-                    near = near_miss(name.lower().replace("_", "-"), table.asked)
-                    self.problem(table.at(name), f"unknown {table.noun}{near}")
-        if self.problems:
-            raise ConfigError(self.problems)
-        return tuple(self.warnings)
-
-
-class _Table:
-    """A table of the file under its full dotted key."""
-
-    def __init__(self, said: _Said, key: str, values: Any, noun: str = "key") -> None:
-        self.said, self.key, self.noun = said, key, noun
-        self.asked: dict[str, None] = {}
-        self.values: Mapping[str, Any] = values if isinstance(values, Mapping) else {}
-        if not isinstance(values, Mapping):
-            said.problem(key, f"takes a table, not {_shown(values)}")
-        said.tables.append(self)
-
-    def at(self, name: str) -> str:
-        """The full dotted key of a name in this table, quoted as TOML needs it."""
-        written = name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name, ensure_ascii=False)
-        return f"{self.key}.{written}" if self.key else written
-
-    def get(self, name: str, check: Callable[[Any], T], required: bool = False) -> T | None:
-        """The checked value; None where it is absent or wrong."""
-        self.asked[name] = None
-        if name in self.values:
-            return self._checked(self.at(name), self.values[name], check)
-        if required:
-            self.said.problem(self.at(name), "is missing")
-        return None
-
-    def each(self, name: str, check: Callable[[Any], T], what: str) -> tuple[T, ...]:
-        """The checked items of a list."""
-        items = self.get(name, partial(_list, what, object)) or ()
-        checked = (self._checked(f"{self.at(name)}[{n}]", item, check) for n, item in enumerate(items))
-        return tuple(item for item in checked if item is not None)
-
-    def table(self, name: str, noun: str = "key") -> _Table:
-        """A table inside this one; an empty one where it is absent."""
-        self.asked[name] = None
-        return _Table(self.said, self.at(name), self.values.get(name, {}), noun)
-
-    def tables(self, name: str) -> list[_Table]:
-        """The tables of an array of tables."""
-        items = self.get(name, partial(_list, f"tables, each under [[{self.at(name)}]]", Mapping)) or ()
-        return [_Table(self.said, f"{self.at(name)}[{n}]", item) for n, item in enumerate(items)]
-
-    def names(self) -> tuple[str, ...]:
-        """Every key of a table whose keys are free."""
-        self.asked.update(dict.fromkeys(self.values))
-        return tuple(self.values)
-
-    def _checked(self, key: str, value: Any, check: Callable[[Any], T]) -> T | None:
-        try:
-            return check(value)
-        except _RefusedError as refused:
-            self.said.problem(key, str(refused))
-            return None
-
-
-# ---- checks of values --------------------------------------------------------------------------------------
-
-
-def _list(what: str, kind: type, value: Any) -> tuple[Any, ...]:
-    if not isinstance(value, list | tuple) or not all(isinstance(item, kind) for item in value):
-        raise _takes(what, value)
-    return tuple(value)
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value.strip() or any("\ud800" <= char <= "\udfff" for char in value):
-        raise _takes("text", value)
-    return value
-
-
-def _severity(value: Any) -> Severity:
-    names = [str(severity) for severity in Severity]
-    if value not in names:
-        near = near_miss(value.lower(), names) if isinstance(value, str) else ""
-        raise _takes("low, medium, high or critical", value, near)
-    return Severity.parse(value)
-
-
-def _rate(value: Any) -> float:
-    if not isinstance(value, int | float) or not 0 < value < 1:  # true counts as 1, which is too much
-        raise _takes("a number above 0 and below 1", value)
-    return float(value)
-
-
-_UNITS = ("hour", "day", "week", "month")
-
-
-def _budget(value: Any) -> str:
-    number, _, unit = value.partition("/") if isinstance(value, str) else ("", "", "")
-    if not re.fullmatch("[1-9][0-9]{0,8}", number) or unit not in _UNITS:
-        near = near_miss(unit, _UNITS) if unit not in _UNITS else ""
-        raise _takes("how many an hour, day, week or month, such as '5/day'", value, near)
-    return f"{number}/{unit}"
-
-
-def _field_name(value: Any) -> str:
-    """RFC 5322 section 2.2: printable ASCII but the colon."""
-    if not isinstance(value, str) or not re.fullmatch("[!-9;-~]+", value):
-        raise _takes("the name of a header field", value)
-    return value
-
-
-_HOST = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.(?=.)|\Z))+", re.DOTALL)
-
-
-def _domain(value: Any, what: str = "a domain") -> str:
-    """A host name or domain as A-labels."""
-    if isinstance(value, str):
-        if _is_host(domain := to_a_label(value)):
-            return domain
-        bare = re.sub(r"\A\s*(?:\*?@|\*?\.)?|\s+\Z", "", value)  # people write *.shop.example and @shop.example
-        if _is_host(to_a_label(bare)):
-            raise _takes(what, value, f"; did you mean {bare!r}?")
-    raise _takes(what, value)
-
-
-def _is_host(domain: str) -> bool:
-    return bool(_HOST.fullmatch(domain)) and not domain.rpartition(".")[2].isdigit()
-
-
-def _relay(value: Any) -> str:
-    """A host name, or a network in its canonical form."""
-    what = "a host name or a network such as '192.0.2.0/24'"
-    try:
-        return str(ip_network(_text(value)))
-    except ValueError as error:
-        if "/" in value:
-            raise _RefusedError(f"takes {what}: {error}") from None
-    return _domain(value, what)
-
-
-def _place(value: Any) -> str:
-    """An entry of a bound: exactly one address, or a domain."""
-    text = _text(value)
-    octets = text.encode().decode("latin-1")
-    found = [box for box in lex(octets).mailboxes if box.tier is Tier.PLAIN]
-    if len(found) == 1 and not octets[found[0].end :].strip(" >."):
-        local, domain = found[0].address.local_part, found[0].address.domain
-        if local != "*" and (_is_host(domain) or domain.startswith("[")):
-            return text
-    return _domain(text, "an address or a domain")
-
-
-def _until(value: Any) -> date | str:
-    """The day, or why a text holds none."""
-    if isinstance(value, datetime):
-        return value.date()
-    if isinstance(value, date):
-        return value
-    if not isinstance(value, str):
-        raise _takes("a date", value)
-    try:
-        return datetime.fromisoformat(value).date()
-    except ValueError:
-        return f"{_shown(value)} is not a date"
-
-
-def _suffix_file(base: Path, value: Any) -> str:
-    """The path of a file that holds suffixes, and nothing else but comments and empty lines."""
-    path = str(base / _text(value))
-    try:
-        with open(path, encoding="utf-8-sig") as file:
-            words = [line.split(maxsplit=1)[0] for line in file if line.strip() and not line.startswith("//")]
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
-        raise _RefusedError(f"{path} cannot be read: {why}") from None
-    odd = [word for word in words if not re.fullmatch(r"!?(?:\*|[\w-]+)(?:\.[\w-]+)*", word)]
-    if odd or not words:
-        why = f"{_shown(odd[0])} is not a suffix" if odd else "it is empty"
-        raise _RefusedError(f"{path} is not a Public Suffix List: {why}")
-    return path
-
-
 # ---- the whole ---------------------------------------------------------------------------------------------
 
 
-def _config(data: Any, said: _Said, base: Path, key: str) -> Config:
-    top = _Table(said, key, data)
-    suffix_list = top.get("suffix-list", partial(_suffix_file, base))
+def _config(data: Any, said: Said, base: Path, key: str) -> Config:
+    top = Table(said, key, data)
+    suffix_list = top.get("suffix-list", partial(a_suffix_file, base))
     suffixes = SuffixList(suffix_list) if suffix_list else BUNDLED
     budget = top.table("budget")
     rules = _Rules(top)
     return Config(
-        baseline=top.get("baseline", lambda value: str(base / _text(value))),
-        fail_on=top.get("fail-on", _severity) or Severity.MEDIUM,
-        false_alarm_rate=top.get("false-alarm-rate", _rate) or 1e-4,
-        page=budget.get("page", _budget),
-        digest=budget.get("digest", _budget),
-        boundary=top.each("boundary", _relay, "a list of host names and networks"),
-        stream_field=top.get("stream-field", _field_name),
+        baseline=top.get("baseline", lambda value: str(base / a_text(value))),
+        fail_on=top.get("fail-on", a_severity) or Severity.MEDIUM,
+        false_alarm_rate=top.get("false-alarm-rate", a_rate) or 1e-4,
+        page=budget.get("page", a_budget),
+        digest=budget.get("digest", a_budget),
+        boundary=top.each("boundary", a_relay, "a list of host names and networks"),
+        stream_field=top.get("stream-field", a_field_name),
         own_domains=frozenset(_own_domains(top, suffixes)),
         suffix_list=suffix_list,
         enable=rules.enabled,
@@ -427,8 +210,8 @@ def _config(data: Any, said: _Said, base: Path, key: str) -> Config:
     )
 
 
-def _own_domains(top: _Table, suffixes: SuffixList) -> Iterator[str]:
-    for domain in top.each("own-domains", _domain, "a list of domains"):
+def _own_domains(top: Table, suffixes: SuffixList) -> Iterator[str]:
+    for domain in top.each("own-domains", a_domain, "a list of domains"):
         registrable = suffixes.registrable_domain(domain)
         if registrable != domain:
             top.said.warn(top.at("own-domains"), f"{domain!r} stands for the whole of {registrable!r}")
@@ -438,7 +221,7 @@ def _own_domains(top: _Table, suffixes: SuffixList) -> Iterator[str]:
 class _Rules:
     """The rules that a configuration may name: the built-in ones and those that it enables."""
 
-    def __init__(self, top: _Table) -> None:
+    def __init__(self, top: Table) -> None:
         self.top, self.said = top, top.said
         self.types = {rule.id: rule for rule in BUILTIN}
         self.lost: set[str] = set()  # named in `enable` and not to be had: one problem each is enough
@@ -454,7 +237,7 @@ class _Rules:
         name = self._current(value)
         if name not in self.types and name not in self.lost:
             near = near_miss(name, self.types) or "; a rule of another package has to be named in enable"
-            raise _RefusedError(f"no rule is called {_shown(name)}{near}")
+            raise RefusedError(f"no rule is called {shown(name)}{near}")
         return name
 
     def bound(self) -> Iterator[Rule]:
@@ -467,7 +250,7 @@ class _Rules:
                     yield made
 
     def _current(self, value: Any) -> str:
-        name = _text(value)
+        name = a_text(value)
         if name in RENAMED:
             self.said.warnings.append(f"{self.said.source}: rule {name!r} is called {RENAMED[name]!r} now")
         return RENAMED.get(name, name)
@@ -478,16 +261,16 @@ class _Rules:
             self.types[name] = load_rules([name], BUILTIN)[name]
         except ConfigError as error:
             self.lost.add(name)
-            raise _RefusedError("; ".join(error.problems)) from error
+            raise RefusedError("; ".join(error.problems)) from error
         return name
 
     def _not_enabled(self, value: Any) -> str:
         name = self.known(value)
         if name in self.enabled:
-            raise _RefusedError(f"{name!r} stands in enable too")
+            raise RefusedError(f"{name!r} stands in enable too")
         return name
 
-    def _tables(self, prefix: str, parent: _Table) -> Iterator[tuple[str, _Table]]:
+    def _tables(self, prefix: str, parent: Table) -> Iterator[tuple[str, Table]]:
         """Tables by rule id. [rules.vendor.name] without quotes is a table in a table, and is meant as well."""
         for name in parent.names():
             table = parent.table(name)
@@ -497,19 +280,19 @@ class _Rules:
             else:
                 yield full, table
 
-    def _configure(self, written: str, table: _Table) -> None:
+    def _configure(self, written: str, table: Table) -> None:
         """Severity and options of one rule."""
         try:
             name = self.known(written)
             if name in self.instances:
-                raise _RefusedError(f"rule {name!r} has a table already")
-        except _RefusedError as refused:
+                raise RefusedError(f"rule {name!r} has a table already")
+        except RefusedError as refused:
             self.said.problem(table.key, str(refused))
             name = ""
         if name not in self.types:  # said here or at `enable`; what the table holds cannot be told
             table.names()
             return
-        if severity := table.get("severity", _severity):
+        if severity := table.get("severity", a_severity):
             self.severities[name] = severity
         self.instances[name] = self._bound(table.key, self.types[name], _options(self.types[name], table))
 
@@ -524,7 +307,7 @@ class _Rules:
         return None
 
 
-def _options(rule: type[Rule], table: _Table) -> dict[str, Any]:
+def _options(rule: type[Rule], table: Table) -> dict[str, Any]:
     """The options of a rule that a table holds, under the only spelling there is."""
     options = {}
     for name in (option.name.replace("_", "-") for option in dataclasses.fields(rule)):
@@ -540,14 +323,14 @@ def _stream(name: str) -> str:
     return name.removeprefix("stream:")
 
 
-def _expected(streams: _Table, suffixes: SuffixList) -> dict[str, dict[Role, Bound]]:
+def _expected(streams: Table, suffixes: SuffixList) -> dict[str, dict[Role, Bound]]:
     found: dict[str, dict[Role, Bound]] = {}
     for name in streams.names():
         bounds = {}
         expected = streams.table(name).table("expected", "role")
         for role in Role:
             key = role.replace("_", "-")
-            entries = expected.each(key, _place, "a list of addresses and domains")
+            entries = expected.each(key, a_place, "a list of addresses and domains")
             if key in expected.values:
                 bounds[role] = Bound(entries, suffixes)
         if _stream(name) in found:
@@ -556,10 +339,10 @@ def _expected(streams: _Table, suffixes: SuffixList) -> dict[str, dict[Role, Bou
     return found
 
 
-def _allow(table: _Table, rules: _Rules, suffixes: SuffixList) -> Allow:
-    rule, stream = table.get("rule", rules.known), table.get("stream", _text)
-    subject, reason = table.get("subject", _subject, True), table.get("reason", _text, True)
-    until = table.get("until", _until)
+def _allow(table: Table, rules: _Rules, suffixes: SuffixList) -> Allow:
+    rule, stream = table.get("rule", rules.known), table.get("stream", a_text)
+    subject, reason = table.get("subject", _subject, True), table.get("reason", a_text, True)
+    until = table.get("until", an_until)
     unreadable = until if isinstance(until, str) else None
     if unreadable:
         table.said.warn(table.at("until"), f"{unreadable}, so the allowance of {subject!r} counts as lapsed")
@@ -569,4 +352,4 @@ def _allow(table: _Table, rules: _Rules, suffixes: SuffixList) -> Allow:
 
 def _subject(value: Any) -> str:
     """An address, or a domain or field, which look alike."""
-    return _place(value) if isinstance(value, str) and "@" in value else _text(value)
+    return a_place(value) if isinstance(value, str) and "@" in value else a_text(value)
