@@ -183,7 +183,7 @@ def spelled(legal_only: bool = False) -> st.SearchStrategy[Spelled]:
 
 def lists(legal_only: bool = False) -> st.SearchStrategy[Spelled]:
     """Several addresses in one field, with the separators that mail holds."""
-    separators = (", ", ",", ",\r\n ", ", ,", ",\n\t")
+    separators: tuple[str, ...] = (", ", ",", ",\r\n ", ", ,", ",\n\t")
     if not legal_only:
         separators += ("; ", ";", " , ;")
 

@@ -298,7 +298,9 @@ def is_mispaired(text: str) -> bool:
     return "(a host)" in text and '"' in text
 
 
-@pytest.mark.parametrize("member", ["copy@(a host)x.test", "copy(a comment)@x.test", "copy@x(a comment).test", "copy.(b)d@x.test"])
+@pytest.mark.parametrize(
+    "member", ["copy@(a host)x.test", "copy(a comment)@x.test", "copy@x(a comment).test", "copy.(b)d@x.test"]
+)
 def test_a_comment_in_an_address_behind_an_unbalanced_quote(member: str) -> None:
     """Legal where the quote is none, and a reader that splits at commas takes it so."""
     address = re.sub(r"\(.*?\)", "", member)

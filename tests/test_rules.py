@@ -1011,7 +1011,7 @@ def test_options_as_toml_gives_them() -> None:
         {"suffixes": [".fr"], "most": 3, "share": 1, "strict": True, "label": "x", "hosts": ["a", "b"]},
     )
     assert made == OutsideRegion((".fr",), 3, 1.0, True, "x", frozenset(("a", "b")))
-    assert isinstance(made.share, float)  # type: ignore[attr-defined]
+    assert isinstance(made.share, float)
     assert bind(OutsideRegion, {}) == OutsideRegion()
 
 

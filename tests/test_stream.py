@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +13,7 @@ from headerguard.message import Message
 from headerguard.stream import Level, level_key, levels, mask
 
 
-def named(*lines: str, **more: str) -> list[str]:
+def named(*lines: str, **more: Any) -> list[str]:
     """The levels of a message of header lines, as people name them."""
     header = Header("".join(f"{line}\r\n" for line in lines).encode("latin-1"))
     return [level.name for level in levels(header, **more)]

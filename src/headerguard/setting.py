@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from headerguard.address import to_a_label
+from headerguard.address_list import Tier, lex
 from headerguard.errors import ConfigError
 from headerguard.finding import Severity
 from headerguard.rule import near_miss

@@ -123,7 +123,9 @@ def _judge(survey: Survey, guard: Guard, name: str, octets: bytes) -> None:
     if not octets.startswith(block) or len(texts) != len(message.header.lines):
         survey.misplaced.append((name, "the fields are not the header"))
     survey.misplaced += [(name, repr(s)) for s in sightings if not _is_in_place(s, octets)]
-    survey.misplaced += [(name, repr(d)) for d in defects if d.span is None or not 0 <= d.span[0] <= d.span[1] <= len(block)]
+    survey.misplaced += [
+        (name, repr(d)) for d in defects if d.span is None or not 0 <= d.span[0] <= d.span[1] <= len(block)
+    ]
     for rule in {finding.rule for finding in report.findings if finding.severity >= Severity.MEDIUM}:
         survey.flagged[rule] += 1
         survey.where.setdefault(rule, name)
