@@ -30,7 +30,7 @@ class Plan:
     """How much to measure."""
 
     def __init__(self, quick: bool, rounds: int | None) -> None:
-        self.rounds = rounds or (5 if quick else 15)
+        self.rounds = rounds or (9 if quick else 21)
         self.messages = {"a": 210, "b": 30, "c": 60} if quick else {"a": 600, "b": 90, "c": 300}
         self.planted = 60 if quick else 300
         self.growth_budget = 0.02 if quick else 1.0
@@ -67,7 +67,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="less of everything: under a minute")
     parser.add_argument("--gate", action="store_true", help="exit with 1 when a limit is missed")
     parser.add_argument("--json", metavar="FILE", help="write the figures to a file as well")
-    parser.add_argument("--rounds", type=int, metavar="N", help="rounds of each comparison (default: 15, quick 5)")
+    parser.add_argument("--rounds", type=int, metavar="N", help="rounds of each comparison (default: 21, quick 9)")
     parser.add_argument("--kinds", type=_kinds, default=KINDS, help="of a,b,c (default: all)")
     parser.add_argument("--growth", action=argparse.BooleanOptionalAction, default=True, help="measure growing headers")
     parser.add_argument("--shapes", default="", metavar="TEXT", help="only growing headers with TEXT in their name")

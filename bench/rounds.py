@@ -57,12 +57,14 @@ class Rounds:
         self._peer_reference: dict[str, list[float]] = {}
 
     def run(self, messages: Sequence[Made], baseline: Baseline, number: int) -> None:
-        """One round. A peer reads every third message only, and is compared with the reference on those."""
+        """One round. A peer takes part in every third, reads every third message, and is compared on those."""
         names = list(self.contestants)
         turn = number % len(names)
         some = messages[::3]
         for name in names[turn:] + names[:turn]:
             contestant = self.contestants[name]
+            if contestant.peer and number % 3:
+                continue
             chosen = some if contestant.peer else messages
             taken = cpu_seconds(contestant.start(baseline), chosen) / len(chosen)
             self.seconds[name].append(taken)

@@ -665,7 +665,7 @@ def test_a_path_in_a_sentence_stays_on_one_line(tmp_path: Path) -> None:
 
 
 def test_a_maildir_is_read_by_name_over_new_and_cur(tmp_path: Path) -> None:
-    root = make_maildir(tmp_path)
+    root = make_maildir(tmp_path / "box")
     for folder in (".Sent", ".Sent.2022", "Archive"):
         make_maildir(root / folder)
     lay_out(
@@ -690,7 +690,7 @@ def test_a_maildir_is_read_by_name_over_new_and_cur(tmp_path: Path) -> None:
     assert messages[3].origin is not None
     assert messages[3].origin.path == str(root / ".Sent" / "cur" / "2")
     (root / "..odd").mkdir()
-    assert subjects(tmp_path.parent)[:1] == ["number 0"]
+    assert subjects(tmp_path)[:1] == ["number 0"]
 
 
 def test_a_maildir_in_a_directory_is_read_as_one(tmp_path: Path) -> None:

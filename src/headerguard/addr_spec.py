@@ -34,9 +34,9 @@ class Spec(NamedTuple):
 class AddrSpecs:
     """Finds the addr-specs of a token list, segment by segment, and notes every `@` that it accounts for."""
 
-    def __init__(self, text: str, tokens: list[Token], *, structural: bool) -> None:
-        """`structural` as in `tokens.tokenize`: without it nothing is glued together."""
-        self.text, self.tokens, self.structural = text, tokens, structural
+    def __init__(self, text: str, tokens: list[Token], *, gluing: bool) -> None:
+        """Take a text and its tokens; without `gluing` no words are joined over blanks."""
+        self.text, self.tokens, self.gluing = text, tokens, gluing
         self.used: set[int] = set()
 
     def find(self, first: int, last: int, *, angle: bool = False, odd: bool = False) -> list[Spec]:
@@ -68,7 +68,7 @@ class AddrSpecs:
                     raw = self.text[local[0][1] : at]
                     specs.append(Spec(_address(raw, self._value(domain)), local[0][1], domain[-1][2], True))
         specs += self._chain(head, tail)
-        if self.structural and specs and (odd or last - first > 3) and (odd or angle or self._is_odd(first, last)):
+        if self.gluing and specs and (odd or last - first > 3) and (odd or angle or self._is_odd(first, last)):
             specs += self._glued(first, last, {s.address for s in specs})
         return [spec for spec in specs if spec.address.domain]
 

@@ -144,7 +144,7 @@ def _mentions(raw: str, start: int, end: int, own: Address) -> Iterator[Mailbox]
     shown = decode_words(raw)
     if "@" not in shown:
         return
-    for box in _Lexer(shown, 0, len(shown), structural=False).found():
+    for box in _Lexer(shown, 0, len(shown), quotes=False, comments=False).found():
         if box.address.key != own.key:
             yield box._replace(tier=Tier.CANDIDATE, start=start, end=end, name=None, mentioned=True)
 
@@ -153,19 +153,20 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 class _Lexer:
-    """The full tokenizer, for what is not plain. Without `structural`, quotes and parentheses are only delimiters."""
+    """Reads what is not plain, member by member. A second look takes quotes, or comments too, for mere delimiters."""
 
-    def __init__(self, text: str, start: int, end: int, *, structural: bool = True) -> None:
-        self.text, self.start, self.end, self.structural = text, start, end, structural
-        self.tokens = tokenize(text, start, end, structural=structural)
-        self.specs = AddrSpecs(text, self.tokens, structural=structural)
+    def __init__(self, text: str, start: int, end: int, *, quotes: bool = True, comments: bool = True) -> None:
+        self.text, self.start, self.end = text, start, end
+        self.first_look = quotes and comments
+        self.tokens = tokenize(text, start, end, quotes=quotes, comments=comments)
+        self.specs = AddrSpecs(text, self.tokens, gluing=self.first_look)
         self.mailboxes: list[Mailbox] = []
         self.defects: list[tuple[DefectName, int, int]] = []
 
     def run(self) -> None:
         """Read the whole text: members, then every `@` that no member accounts for."""
         self._members()
-        if self.structural:
+        if self.first_look:
             self._control_defect()
             self._sweep()
         self.mailboxes.sort(key=lambda box: box.start)
@@ -297,7 +298,7 @@ class _Lexer:
         start, end = self.tokens[first][1], self.tokens[last - 1][2]
         raw = self.text[start:end]
         shown = decode_words(raw)
-        if self.structural and shown != raw and "@" in shown:
+        if self.first_look and shown != raw and "@" in shown:
             inner = _Lexer(shown, 0, len(shown)).found()
             for box in inner:
                 self.mailboxes.append(box._replace(tier=Tier.CANDIDATE, start=start, end=end))
@@ -325,15 +326,21 @@ class _Lexer:
     # -- what is left
 
     def _sweep(self) -> None:
-        """Look once more, without quotes and comments, for every `@` that no member took."""
-        text = self.text
-        if text.count("@", self.start, self.end) <= len(self.specs.used):
+        """Look again, without quotes and comments, for every `@` that no member took.
+
+        Where a delimiter has no partner, quotes may have been paired wrongly: then once more with comments alone.
+        """
+        text, start, end = self.text, self.start, self.end
+        if text.count("@", start, end) <= len(self.specs.used):
             return
         balanced = all(token[0] != "stray" for token in self.tokens)
-        shown = [(start, end) for kind, start, end in self.tokens if kind in ("quoted", "comment")]
+        boxes = _Lexer(text, start, end, quotes=False, comments=False).found()
+        if not balanced and text.find("(", start, end) >= 0:
+            boxes = sorted(boxes + _Lexer(text, start, end, quotes=False).found(), key=lambda box: box.start)
+        shown = [(token[1], token[2]) for token in self.tokens if token[0] in ("quoted", "comment")]
         taken = {box.address.key for box in self.mailboxes}
         k = 0
-        for box in _Lexer(text, self.start, self.end, structural=False).found():
+        for box in boxes:
             if text.find("@", box.start, box.end) in self.specs.used or box.address.key in taken:
                 continue
             while k < len(shown) and shown[k][1] <= box.start:
@@ -341,3 +348,4 @@ class _Lexer:
             mentioned = balanced and k < len(shown) and shown[k][0] <= box.start < shown[k][1]
             self.mailboxes.append(box._replace(tier=Tier.CANDIDATE, name=None, mentioned=mentioned))
             self.defects.append((DefectName.EMBEDDED_ADDRESS, box.start, box.end))
+            taken.add(box.address.key)

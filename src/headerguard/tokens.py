@@ -29,18 +29,19 @@ _PARENTHESIS = re.compile(r'\\.|["()]', re.DOTALL)
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 
 
-def tokenize(text: str, start: int, end: int, *, structural: bool = True) -> list[Token]:
-    """Cut a text into tokens. Without `structural`, quotes, backslashes and parentheses are only delimiters.
+def tokenize(text: str, start: int, end: int, *, quotes: bool = True, comments: bool = True) -> list[Token]:
+    """Cut a text into tokens. Without `quotes`, quotes and backslashes are only delimiters; so are parentheses
+    without `comments`.
 
     Kinds: blank, atom, quoted, comment, literal, escape (a quoted-pair outside quotes), control, stray (a delimiter
     without its partner), and the specials ``< > , ; : @``.
     """
-    partners = _comments(text, start, end) if structural and text.find("(", start, end) >= 0 else {}
+    partners = _comments(text, start, end, quotes) if comments and text.find("(", start, end) >= 0 else {}
     tokens: list[Token] = []
     after_at = False
     while start < end and (found := _TOKEN.match(text, start, end)):
         kind, stop = _KINDS[found.lastindex or 0], found.end()
-        if not kind or (not structural and kind in ("quoted", "escape")):
+        if not kind or (not quotes and kind in ("quoted", "escape")):
             kind, stop = _special(text, start, end, after_at, partners)
         tokens.append((kind, start, stop))
         if kind not in SKIPPED:
@@ -61,7 +62,7 @@ def _special(text: str, at: int, end: int, after_at: bool, partners: dict[int, i
     return "control" if char < " " or char == "\x7f" else "stray", at + 1
 
 
-def _comments(text: str, start: int, end: int) -> dict[int, int]:
+def _comments(text: str, start: int, end: int, quotes: bool) -> dict[int, int]:
     """Partner of each parenthesis that has one, in one pass (RFC 5322 section 3.2.2)."""
     partners: dict[int, int] = {}
     stack: list[int] = []
@@ -71,6 +72,6 @@ def _comments(text: str, start: int, end: int) -> dict[int, int]:
             stack.append(found.start())
         elif char == ")" and stack:
             partners[stack.pop()] = found.start()
-        elif char == '"' and not stack and (quoted := _QUOTED.match(text, found.start(), end)):
+        elif char == '"' and quotes and not stack and (quoted := _QUOTED.match(text, found.start(), end)):
             start = quoted.end()
     return partners
