@@ -201,6 +201,24 @@ def test_a_role_with_too_many_values_is_open_for_good() -> None:
     assert not profile_of(four).knows(Role.TO, "d1.example")
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "is_open"), [(2, 1, False), (2, 2, True), (3, 0, False), (4, 0, True), (0, 4, True)]
+)
+def test_the_cap_counts_what_the_parts_have_together(one: int, other: int, is_open: bool) -> None:
+    with caps(3, 9):
+        first = learned(receipt(f"a@d{n}.example") for n in range(one))
+        joined = first.merge(learned(receipt(f"a@e{n}.example") for n in range(other)))
+    assert (profile_of(joined).roles["to"].values is None) is is_open
+
+
+@pytest.mark.parametrize(("one", "other", "crowded"), [(2, 1, False), (2, 2, True), (4, 0, True), (0, 4, True)])
+def test_the_subjects_of_an_author_are_counted_over_the_parts(one: int, other: int, crowded: bool) -> None:
+    with caps(9, 3):
+        joined = learned(letter(n) for n in range(one)).merge(learned(letter(9 - n) for n in range(other)))
+    assert bool(joined.crowded) is crowded
+    assert any("/subject:" in key for key in joined.streams) is not crowded
+
+
 def letter(number: int, author: str = "shop@shop.example", **where: Any) -> Message:
     return mail(f"From: {author}", "To: jane@client.example", f"Subject: {'abcdefghij'[number]}", **where)
 

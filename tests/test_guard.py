@@ -149,6 +149,8 @@ def test_the_envelope_is_bounded_by_both(path: str) -> None:
         ("client.example", "anybody@client.example", True),
         ("Client.Example", "anybody@mail.client.example", True),  # a registrable domain and all under it
         (" client.example ", "anybody@client.example", True),
+        ("mail.client.example", "anybody@mail.client.example", True),  # a host stands for itself
+        ("mail.client.example", "anybody@client.example", False),
         ("co.uk", "anybody@client.co.uk", False),  # a public suffix is nobody's domain
         ("client.example", "anybody@client.example.evil.test", False),
         ("client.example", "anybody@notclient.example", False),

@@ -126,14 +126,18 @@ def parse_all(text: str) -> list[Mailbox]:
     return found
 
 
+# An escape is taken first, so that a quote without a partner is looked at once.
+_QUOTED_OR_ESCAPED = re.compile(r'\\(.)|"((?:[^"\\]|\\.)*+)"', re.DOTALL)
+
+
 def _display_name(raw: str) -> str:
     """A display name as people read it."""
     if not raw:
         return ""
     if raw[0] == '"' and raw[-1] == '"' and raw.count('"') == 2 and "\\" not in raw:
         raw = raw[1:-1]
-    elif '"' in raw:
-        raw = re.sub(r'"((?:[^"\\]|\\.)*)"', lambda m: re.sub(r"\\(.)", r"\1", m[1]), raw, flags=re.DOTALL)
+    elif '"' in raw or "\\" in raw:
+        raw = _QUOTED_OR_ESCAPED.sub(lambda m: m[1] or re.sub(r"\\(.)", r"\1", m[2] or "", flags=re.DOTALL), raw)
     if "\n" in raw:
         raw = re.sub(r"\r?\n", "", raw)
     return decode_words(decode_octets(raw))
@@ -273,8 +277,9 @@ class _Lexer:
             odd = True
         tier = Tier.RECOVERED if odd else Tier.PLAIN
         raw = self._raw_name(first, angle[0].start) if angle else ""
+        name = _display_name(raw) if raw else None
         for spec in angle or naked:
-            self._add(spec, Tier.CANDIDATE if spec.candidate else tier, _display_name(raw) if raw else None)
+            self._add(spec, Tier.CANDIDATE if spec.candidate else tier, name)
         if "=?" in raw:
             self.mailboxes += _mentions(raw, start, angle[0].start, angle[0].address)
         if angle:

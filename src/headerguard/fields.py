@@ -73,7 +73,7 @@ class Entry:
     """RFC 5322 section 3.6 allows at most one in a message."""
 
 
-_NULL_PATH = re.compile(r"[ \t\r\n]*<?[ \t\r\n]*>?[ \t\r\n]*")
+_NULL_PATH = re.compile(r"[ \t\r\n]*+<?[ \t\r\n]*+>?[ \t\r\n]*+")
 _RECEIVED_FOR = re.compile(r"(?<=[ \t\r\n])[fF][oO][rR][ \t\r\n]++(<[^<>;\r\n]*>|[^\s<>();]+)")
 
 

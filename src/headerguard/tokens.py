@@ -24,6 +24,7 @@ WORDS = frozenset(("atom", "quoted", "escape", "control"))
 
 _TOKEN = re.compile(rf"([ \t\r\n]++)|({DOT_ATOM}++)|(\"(?:[^\"\\]|\\.)*+\")|(\\(?:\r\n|.))|(.)", re.DOTALL)
 _KINDS = ("", "blank", "atom", "quoted", "escape", "")
+_WITHOUT_QUOTES = re.compile(rf"([ \t\r\n]++)|({DOT_ATOM}++)|.", re.DOTALL)
 _LITERAL = re.compile(r"\[[^\[\]\\]*+\]")
 _PARENTHESIS = re.compile(r'\\.|["()]', re.DOTALL)
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*+"', re.DOTALL)
@@ -37,11 +38,12 @@ def tokenize(text: str, start: int, end: int, *, quotes: bool = True, comments: 
     without its partner), and the specials ``< > , ; : @``.
     """
     partners = _comments(text, start, end, quotes) if comments and text.find("(", start, end) >= 0 else {}
+    match = (_TOKEN if quotes else _WITHOUT_QUOTES).match
     tokens: list[Token] = []
     after_at = False
-    while start < end and (found := _TOKEN.match(text, start, end)):
+    while start < end and (found := match(text, start, end)):
         kind, stop = _KINDS[found.lastindex or 0], found.end()
-        if not kind or (not quotes and kind in ("quoted", "escape")):
+        if not kind:
             kind, stop = _special(text, start, end, after_at, partners)
         tokens.append((kind, start, stop))
         if kind not in SKIPPED:

@@ -27,14 +27,19 @@ class _UnfamiliarDomain(Rule):
     def check(self, message: Message, known: Known) -> Iterator[Finding]:
         """Look only at the roles that are closed in this stream, so open ones are not even parsed."""
         if closed := {role for role in self.roles if known.closed(role, self.unused)}:
+            own = known.own_domains | self.familiar(message, known)
             for sighting in message.sightings_of(closed):
-                if self.is_unfamiliar(message, sighting, known):
+                if self.is_unfamiliar(sighting, own, known):
                     yield self.judged(sighting, known)
 
-    def is_unfamiliar(self, message: Message, sighting: Sighting, known: Known) -> bool:
+    def familiar(self, message: Message, known: Known) -> set[str]:
+        """Registrable domains that this very message makes familiar."""
+        return set()
+
+    def is_unfamiliar(self, sighting: Sighting, own: frozenset[str], known: Known) -> bool:
         """Neither shown by the stream in this role, nor the operator's own, nor expected."""
         domain = known.registrable(sighting.address)
-        if domain in known.own_domains or known.knows((sighting.role,), domain):
+        if domain in own or known.knows((sighting.role,), domain):
             return False
         bounds = known.declared.bound(sighting.role) or ()
         return not any(bound.allows(sighting.address) for bound in bounds)
@@ -90,13 +95,13 @@ class UnfamiliarBlindRecipient(_UnfamiliarDomain):
             if recipient.hidden:
                 places = [s for s in recipient.sightings if s.role in HIDDEN]
                 surest = min(places, key=lambda s: s.role is Role.ENVELOPE)
-                if surest.role in closed and self.is_unfamiliar(message, surest, known):
+                if surest.role in closed and self.is_unfamiliar(surest, known.own_domains, known):
                     yield self.hidden_copy(message, recipient, surest, known)
 
-    def is_unfamiliar(self, message: Message, sighting: Sighting, known: Known) -> bool:
+    def is_unfamiliar(self, sighting: Sighting, own: frozenset[str], known: Known) -> bool:
         """A domain that the stream copied in another hidden role is familiar: a relay turns one into the other."""
         familiar = known.knows(self.roles, known.registrable(sighting.address))
-        return not familiar and super().is_unfamiliar(message, sighting, known)
+        return not familiar and super().is_unfamiliar(sighting, own, known)
 
     def hidden_copy(self, message: Message, recipient: Recipient, surest: Sighting, known: Known) -> Finding:
         """Say how it is hidden, and show every place of the recipient."""
@@ -209,10 +214,9 @@ class UnfamiliarReplyPath(_UnfamiliarDomain):
         ),
     )
 
-    def is_unfamiliar(self, message: Message, sighting: Sighting, known: Known) -> bool:
-        """The author's own domain is familiar."""
-        own = known.registrable(sighting.address) in known.author_domains(message)
-        return not own and super().is_unfamiliar(message, sighting, known)
+    def familiar(self, message: Message, known: Known) -> set[str]:
+        """The author's own."""
+        return known.author_domains(message)
 
 
 @dataclass(frozen=True)
