@@ -37,7 +37,7 @@ def _reference(_: Baseline) -> Work:
 def _model(_: Baseline) -> Work:
     def work(made: Made) -> None:
         message = Message.from_bytes(made.octets)
-        _ = message.sightings, message.recipients
+        _ = message.sightings
 
     return work
 

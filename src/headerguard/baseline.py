@@ -111,6 +111,8 @@ class Profile:
     """Messages, first and last day."""
     roles: dict[str, RoleHistory] = field(default_factory=dict)
     """Per role (`Role` value) what it has shown."""
+    _closed: list[frozenset[Role]] = field(default_factory=list, compare=False, repr=False)
+    _closed_at: Seen | None = field(default=None, compare=False, repr=False)
 
     @property
     def messages(self) -> int:
@@ -123,6 +125,13 @@ class Profile:
         if history is None:  # an envelope that was never observed proves nothing about who is in it
             return unused and role is not Role.ENVELOPE and self.seen.count >= ENOUGH
         return history.closed and (unused or bool(history.values))
+
+    def closed_roles(self, unused: bool = True) -> frozenset[Role]:
+        """Every learned role that is closed, worked out once until something is learned."""
+        if self._closed_at != self.seen:
+            self._closed = [frozenset(role for role in LEARNED_ROLES if self.closed(role, u)) for u in (False, True)]
+            self._closed_at = self.seen
+        return self._closed[unused]
 
     def knows(self, role: Role, domain: str) -> bool:
         """Whether a closed role has shown a registrable domain."""

@@ -51,6 +51,10 @@ class Guard:
         chosen = self.config.rules if rules is None else rules
         self.rules: tuple[Rule, ...] = tuple(rule() if isinstance(rule, type) else rule for rule in chosen)
         self.baseline = Baseline() if baseline is None else baseline
+        self._looked_at: frozenset[str] = frozenset().union(*(rule.fields for rule in self.rules))
+        self._dispatch: dict[
+            tuple[frozenset[str], ...], tuple[Rule, ...]
+        ] = {}  # what occurs -> the rules that look at it
         self.suffixes = SuffixList(self.config.suffix_list) if self.config.suffix_list else BUNDLED
 
     @classmethod
@@ -133,17 +137,23 @@ class Guard:
             profile, judging, declared, self.config.own_domains, self.baseline, borrowed, self.suffixes
         )
 
-    def _concerned(self, message: Message, roles: set[Role]) -> list[Rule]:
+    def _concerned(self, message: Message, roles: set[Role]) -> tuple[Rule, ...]:
         """The rules that look at something that occurs in this copy; the others are never called."""
-        names, defects = message.header.names, message.header.defects
-        odd = {defect.name for defect in defects} if defects else ()
-        return [
-            rule
-            for rule in self.rules
-            if not rule.roles.isdisjoint(roles)
-            or not rule.fields.isdisjoint(names)
-            or (odd and not rule.defects.isdisjoint(odd))
-        ]
+        names = message.header.names & self._looked_at
+        defects = frozenset(defect.name for defect in message.header.defects)
+        occurring = (frozenset(roles), names, defects)
+        concerned = self._dispatch.get(occurring)
+        if concerned is None:
+            concerned = tuple(
+                rule
+                for rule in self.rules
+                if not (
+                    roles.isdisjoint(rule.roles) and names.isdisjoint(rule.fields) and defects.isdisjoint(rule.defects)
+                )
+            )
+            if len(self._dispatch) < 4096:
+                self._dispatch[occurring] = concerned
+        return concerned
 
     def _blind_spots(self, message: Message, roles: set[Role], stream: Level, known: Known) -> Iterator[str]:
         """What this copy cannot show, a sentence each."""

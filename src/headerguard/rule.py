@@ -131,6 +131,10 @@ class Known:
         """Whether a role is closed in this stream, so that a new value in it means something; see `Profile.closed`."""
         return self.profile is not None and self.profile.closed(role, unused and not self.borrowed)
 
+    def closed_roles(self, unused: bool = True) -> frozenset[Role]:
+        """Every role that is closed in this stream; `unused` as in `closed`."""
+        return self.profile.closed_roles(unused and not self.borrowed) if self.profile else frozenset()
+
     def knows(self, roles: Iterable[Role], domain: str) -> bool:
         """Whether this stream has shown a registrable domain in one of the roles."""
         return self.profile is not None and any(self.profile.knows(role, domain) for role in roles)

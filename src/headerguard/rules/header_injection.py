@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from headerguard.fields import DESTINATION
 from headerguard.finding import Finding, Severity
-from headerguard.header import DefectName, decode_words
+from headerguard.header import DefectName, decode_words, decoded_words
 from headerguard.message import Message
 from headerguard.rule import Example, Known, Rule
 
@@ -55,13 +55,15 @@ class HeaderInjection(Rule):
             part.line.start for part in message.parts if part.line.name in _FREE_TEXT and message.is_ordinary(part)
         }
         for line in message.header.lines:
-            if line.name not in _FREE_TEXT or line.start in ordinary:
-                continue
-            raw = text[line.value : line.end].rstrip("\r\n")
-            if ("\n" in raw or "\r" in raw or "=?" in raw) and self._is_injected(raw):
+            if line.name in _FREE_TEXT and line.start not in ordinary and self._is_injected(text, line.value, line.end):
                 field = message.header.field(line)
                 yield self.finding(field, f"{field.name} carries a line end and a destination field")
 
     @staticmethod
-    def _is_injected(raw: str) -> bool:
-        return bool(_INJECTED.search(raw) or _INJECTED.search(decode_words(raw)))
+    def _is_injected(text: str, start: int, end: int) -> bool:
+        """Look at the raw value if it has a line end inside, and at the decoded one if an encoded-word has."""
+        raw = text[start:end].rstrip("\r\n")
+        if ("\n" in raw or "\r" in raw) and _INJECTED.search(raw):
+            return True
+        words = decoded_words(raw, 0, len(raw)) if "=?" in raw else ()
+        return any("\n" in word or "\r" in word for word in words) and bool(_INJECTED.search(decode_words(raw)))

@@ -26,7 +26,7 @@ class _UnfamiliarDomain(Rule):
 
     def check(self, message: Message, known: Known) -> Iterator[Finding]:
         """Look only at the roles that are closed in this stream, so open ones are not even parsed."""
-        if closed := {role for role in self.roles if known.closed(role, self.unused)}:
+        if closed := known.closed_roles(self.unused) & self.roles:
             own = known.own_domains | self.familiar(message, known)
             for sighting in message.sightings_of(closed):
                 if self.is_unfamiliar(sighting, own, known):
@@ -88,7 +88,7 @@ class UnfamiliarBlindRecipient(_UnfamiliarDomain):
 
     def check(self, message: Message, known: Known) -> Iterator[Finding]:
         """Look at each hidden recipient in the surest of its places: a field that asks for it, else the envelope."""
-        closed = {role for role in self.roles if known.closed(role)}
+        closed = known.closed_roles() & self.roles
         if not closed or not message.sightings_of(HIDDEN):
             return
         for recipient in message.recipients:
