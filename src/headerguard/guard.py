@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from headerguard.address import BUNDLED, SuffixList
@@ -109,8 +110,7 @@ class Guard:
         failures: list[Failure] = []
         for rule in self._concerned(message, roles):
             if not met.issuperset(rule.needs):
-                lacking = min(need for need in rule.needs if need not in met)
-                skipped.append(Skipped(rule.id, _UNMET.get(lacking, f"needs {lacking}")))
+                skipped.append(_skipped(rule.id, frozenset(rule.needs - met)))
                 continue
             try:
                 findings += rule.check(message, known)
@@ -274,6 +274,13 @@ def _intent(
         None if blind is None else Bound(blind, suffixes),
         missing,
     )
+
+
+@lru_cache(maxsize=1024)
+def _skipped(rule: str, lacking: frozenset[str]) -> Skipped:
+    """The result for a rule that could not run; the same few come back on every message."""
+    need = min(lacking)
+    return Skipped(rule, _UNMET.get(need, f"needs {need}"))
 
 
 def _met(message: Message, known: Known) -> set[str]:

@@ -151,15 +151,17 @@ class Header:
         """
         self.text = text = block.decode("latin-1")
         self.has_octets = has_octets
-        self.lines = lines = []
+        lines: list[Line] = []
+        self.lines = lines
         self._fields: tuple[Field, ...] | None = None
         self._notes: dict[int, DefectName] = dict.fromkeys(injected, DefectName.INJECTED_LINE)
         start = 0
+        add, new = lines.append, _new_line
         for name, rest in _find_fields(text):
             value = start + len(name)
             end = value + len(rest)
             if name and end <= limit:
-                lines.append(_new_line(Line, (name[:-1].lower(), start, value, end)))
+                add(new(Line, (name[:-1].lower(), start, value, end)))
             elif end > start:
                 self._add_odd(name, rest, start, limit, keep)
             start = end
