@@ -237,6 +237,25 @@ def test_what_readers_take_differently_is_given_in_every_reading(
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "=?utf-8?q?copy=40evil.test=3E=20?=@x.test",
+        "<=?utf-8?q?copy=40evil.test=3E=20?=@x.test>",
+        "Jane <=?utf-8?b?Y29weUBldmlsLnRlc3Q+IA==?=@x.test>",
+    ],
+)
+def test_an_address_that_an_encoded_local_part_spells_is_a_candidate(text: str) -> None:
+    """RFC 2047 section 5 forbids words there; readers that decode first, such as the standard library's, split at it.
+
+    "Splitting the email atom" (2024) got mail delivered to such an address.
+    """
+    reading = lex(text)
+    assert len(by_tier(reading, Tier.PLAIN)) == 1
+    assert by_tier(reading, Tier.PLAIN)[0].endswith("@x.test")
+    assert "copy@evil.test" in by_tier(reading, Tier.CANDIDATE)
+
+
+@pytest.mark.parametrize(
     ("text", "sure", "mention"),
     [
         ('"jane@x.test" <copy@y.test>', ["copy@y.test"], "jane@x.test"),

@@ -75,7 +75,12 @@ def is_plain(text: str, start: int, end: int) -> bool:
         return False
     if text.find("=?", start, end) < 0:
         return True
+    if any("=?" in word for word, at in _WORD_AND_AT.findall(text, start, end) if at):
+        return False  # an encoded-word in a local part: readers differ on whether it says something
     return not any("@" in word or "\r" in word or "\n" in word for word in decoded_words(text, start, end))
+
+
+_WORD_AND_AT = re.compile(rf"({DOT_ATOM}++)(@?)")
 
 
 _new = tuple.__new__  # half the cost of the generated constructors, which counts here
@@ -97,7 +102,9 @@ def lex(text: str, start: int = 0, end: int | None = None) -> Reading:
         address = _new(Address, (local if local.isascii() else decode_octets(local), domain.lower()))
         mailboxes.append(_new(Mailbox, (address, Tier.PLAIN, first, last, name, False)))
         if name and "@" in name:
-            mailboxes += _mentions(raw, match.start(3), match.end(3), address)
+            mailboxes += _shown(raw, match.start(3), match.end(3), address, mentioned=True)
+        if "=?" in local:
+            mailboxes += _shown(text[first:last], first, last, address)
         position = match.end()
     if position >= end:
         return Reading(mailboxes, [])
@@ -143,14 +150,15 @@ def _display_name(raw: str) -> str:
     return decode_words(decode_octets(raw))
 
 
-def _mentions(raw: str, start: int, end: int, own: Address) -> Iterator[Mailbox]:
-    """Addresses in a display name or comment, other than the one it belongs to."""
+def _shown(raw: str, start: int, end: int, own: Address, *, mentioned: bool = False) -> Iterator[Mailbox]:
+    """Addresses, other than its own, that a reader sees who decodes a text first: a display name, or an addr-spec whose
+    local part is an encoded-word, which RFC 2047 section 5 forbids and some servers split at."""
     shown = decode_words(raw)
     if "@" not in shown:
         return
     for box in _Lexer(shown, 0, len(shown), quotes=False, comments=False).found():
         if box.address.key != own.key:
-            yield box._replace(tier=Tier.CANDIDATE, start=start, end=end, name=None, mentioned=True)
+            yield box._replace(tier=Tier.CANDIDATE, start=start, end=end, name=None, mentioned=mentioned)
 
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -281,7 +289,7 @@ class _Lexer:
         for spec in angle or naked:
             self._add(spec, Tier.CANDIDATE if spec.candidate else tier, name)
         if "=?" in raw:
-            self.mailboxes += _mentions(raw, start, angle[0].start, angle[0].address)
+            self.mailboxes += _shown(raw, start, angle[0].start, angle[0].address, mentioned=True)
         if angle:
             for spec in naked:
                 self._add(spec, Tier.CANDIDATE)
@@ -290,6 +298,8 @@ class _Lexer:
         if tier is Tier.PLAIN and _CONTROL.search(self.text, spec.start, spec.end):
             tier = Tier.RECOVERED
         self.mailboxes.append(Mailbox(spec.address, tier, spec.start, spec.end, name))
+        if self.first_look and "=?" in spec.address.local_part and not spec.candidate:
+            self.mailboxes += _shown(self.text[spec.start : spec.end], spec.start, spec.end, spec.address)
 
     def _other_words(self, first: int, last: int, specs: list[Spec]) -> bool:
         """Whether a member without brackets holds words beside its address."""
