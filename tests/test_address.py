@@ -245,9 +245,8 @@ def test_what_readers_take_differently_is_given_in_every_reading(
     ],
 )
 def test_an_address_that_an_encoded_local_part_spells_is_a_candidate(text: str) -> None:
-    """RFC 2047 section 5 forbids words there; readers that decode first, such as the standard library's, split at it.
-
-    "Splitting the email atom" (2024) got mail delivered to such an address.
+    """RFC 2047 section 5 forbids words there. Software that decodes one all the same and writes it into RCPT TO ends
+    the path at the bracket ("Splitting the email atom", 2024).
     """
     reading = lex(text)
     assert len(by_tier(reading, Tier.PLAIN)) == 1

@@ -382,7 +382,7 @@ def test_unfamiliar_blind_recipient_sees_the_envelope_where_it_was_seen_before()
     envelope = Envelope("", ("<jane@client.example>", f"<copy@{ARXX}>"))
     report = judged("unfamiliar-blind-recipient", SHOP, JANE, TAG, history=OBSERVED, envelope=envelope)
     assert subjects(report) == [ARXX]
-    assert report.findings[0].layer == "relay"
+    assert report.findings[0].layer == "application"
     assert report.findings[0].severity is Severity.HIGH
     assert subjects(judged("unfamiliar-blind-recipient", SHOP, JANE, TAG, history=NEVER, envelope=envelope)) == []
 

@@ -126,6 +126,11 @@ class Profile:
             return unused and role is not Role.ENVELOPE and self.seen.count >= ENOUGH
         return history.closed and (unused or bool(history.values))
 
+    def varied(self, role: Role) -> bool:
+        """Whether a role has shown more domains than a closed one may."""
+        history = self.roles.get(role)
+        return history is not None and (history.values is None or len(history.values) > CLOSED_VALUES)
+
     def closed_roles(self, unused: bool = True) -> frozenset[Role]:
         """Every learned role that is closed, worked out once until something is learned."""
         if self._closed_at != self.seen:

@@ -90,8 +90,9 @@ class Guard:
 
         `recipients` bounds To, Cc, envelope and control fields, `blind` bounds Bcc (None: the same bound, []: nobody);
         an entry without an @ is a registrable domain; `missing` makes an absent declared address a finding. `now`
-        decides which allowances have lapsed; without it the time of the envelope or the Date field does. Raises
-        TypeError for what is no message and ValueError for an unreadable declaration; never for bad mail.
+        (taken as UTC where it is naive) decides which allowances have lapsed; without it the time of the envelope or
+        the Date field does. Raises TypeError for what is no message, ValueError for an unknown stage and for an
+        unreadable declaration; never for bad mail.
         """
         copy = _message(message, envelope, stage, account)
         levels = copy.levels_as(stream, self.config.stream_field)
@@ -219,15 +220,19 @@ class Guard:
 
     def _flagged(self, message: Message, findings: Iterable[Finding]) -> Iterator[tuple[str, str]]:
         """Role and registrable domain of all that findings name: the subject, or every address of a field."""
+        named: dict[tuple[object, ...], set[tuple[str, str]]] = {}
+        for sighting in message.sightings:
+            known = (sighting.role, self.suffixes.registrable_domain(sighting.address.domain))
+            for place in ((sighting.field,), (sighting.field, sighting.occurrence, sighting.span)):
+                named.setdefault(place, set()).add(known)
         for finding in findings:
             for evidence in finding.evidence:
                 role, number, _ = evidence.place.partition("[")
                 if number:
                     yield role, _domain(finding.subject, self.suffixes)
-                    continue
-                for sighting in message.sightings:
-                    if sighting.field == evidence.field:
-                        yield sighting.role, self.suffixes.registrable_domain(sighting.address.domain)
+                    yield from named.get((evidence.field, evidence.occurrence, evidence.span), ())
+                else:
+                    yield from named.get((evidence.field,), ())
 
     def learn(self, messages: Iterable[Message | bytes | EmailMessage]) -> Baseline:
         """Learn an archive as it is, without judging it, and return the baseline."""
@@ -279,7 +284,7 @@ def _intent(
 @lru_cache(maxsize=1024)
 def _skipped(rule: str, lacking: frozenset[str]) -> Skipped:
     """The result for a rule that could not run; the same few come back on every message."""
-    need = min(lacking)
+    need = next((known for known in _UNMET if known in lacking), min(lacking))
     return Skipped(rule, _UNMET.get(need, f"needs {need}"))
 
 
@@ -337,6 +342,7 @@ class _Completion:
 
     def __init__(self, message: Message, stream: str) -> None:
         self.message, self.stream = message, stream
+        self.occurrences: dict[int, int] | None = None
         self.places: dict[tuple[str, str, int, tuple[int, int] | None, str], str] | None = None
 
     def __call__(self, finding: Finding, severity: Severity) -> Finding:
@@ -350,8 +356,9 @@ class _Completion:
         )
 
     def _evidence(self, evidence: Evidence) -> Evidence:
-        text, span = evidence.text, evidence.span
+        text, span, occurrence = evidence.text, evidence.span, evidence.occurrence
         if span is not None:
+            occurrence = self._occurrences().get(span[0], occurrence)
             octets = self.message.header.text[span[0] : span[1]].encode("latin-1")
             text = octets.decode("utf-8", "replace")
         elif evidence.field == "rcpt to" and self.message.envelope:
@@ -359,7 +366,13 @@ class _Completion:
         elif evidence.field == "mail from" and self.message.envelope:
             text = self.message.envelope.mail_from or text
         key = (evidence.place, evidence.field, evidence.occurrence, span, evidence.text)
-        return replace(evidence, text=text, place=self._places().get(key, evidence.place))
+        return replace(evidence, text=text, occurrence=occurrence, place=self._places().get(key, evidence.place))
+
+    def _occurrences(self) -> dict[int, int]:
+        """Which of its name the field is that starts at an offset."""
+        if self.occurrences is None:
+            self.occurrences = {part.line.start: part.occurrence for part in self.message.parts}
+        return self.occurrences
 
     def _places(self) -> dict[tuple[str, str, int, tuple[int, int] | None, str], str]:
         """The number of every sighting among those of its role."""

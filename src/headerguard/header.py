@@ -132,7 +132,7 @@ class Header:
     names: frozenset[str]
     """Lower-case names of all fields."""
     defects: tuple[Defect, ...]
-    """What is wrong with the block and the syntax of its fields, in order."""
+    """What is wrong: names of fields first, then the block, then octets, kind by kind."""
     has_octets: bool
     """Whether positions are octets of a real message (False: built from a parsed message)."""
 
@@ -186,21 +186,22 @@ class Header:
         """A line whose name is not clean: give the name a lenient reader would see, and say what is odd."""
         before, colon, _ = rest.partition(":")
         if _MBOX_FROM.match(before):
-            self._notes[start] = DefectName.MBOX_FROM_LINE
+            self._notes.setdefault(start, DefectName.MBOX_FROM_LINE)
             return Line("", start, end, end)
         if not colon:
-            self._notes[start] = DefectName.NO_COLON if before.strip("\r\n") else DefectName.LEADING_BLANK
+            self._notes.setdefault(start, DefectName.NO_COLON if before.strip("\r\n") else DefectName.LEADING_BLANK)
             return Line("", start, start, end)
         name = before.strip(" \t\r\n")
         if not name:
-            self._notes[start] = DefectName.EMPTY_NAME
+            self._notes.setdefault(start, DefectName.EMPTY_NAME)
         elif before.startswith(_BOM):
-            self._notes[start], name = DefectName.BYTE_ORDER_MARK, name[len(_BOM) :].strip(" \t")
+            self._notes.setdefault(start, DefectName.BYTE_ORDER_MARK)
+            name = name[len(_BOM) :].strip(" \t")
         elif _CLEAN_NAME.fullmatch(name):
             leading = before[0] in " \t"
-            self._notes[start] = DefectName.LEADING_BLANK if leading else DefectName.BLANK_BEFORE_COLON
+            self._notes.setdefault(start, DefectName.LEADING_BLANK if leading else DefectName.BLANK_BEFORE_COLON)
         else:
-            self._notes[start] = DefectName.MALFORMED_NAME
+            self._notes.setdefault(start, DefectName.MALFORMED_NAME)
             last = _LAST_NAME.search(name[-128:])
             name = last[0] if last else name
         return Line(name.lower(), start, start + len(before) + 1, end)

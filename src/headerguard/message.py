@@ -22,7 +22,7 @@ from headerguard.stream import Level, levels
 if TYPE_CHECKING:
     from email.message import Message as EmailMessage
 
-__all__ = ["Envelope", "Message", "Origin", "Recipient", "Sighting", "Stage"]
+__all__ = ["Envelope", "Message", "Origin", "Part", "Recipient", "Sighting", "Stage"]
 
 
 class Stage(StrEnum):
@@ -214,7 +214,7 @@ class Message:
     ) -> Message:
         """Read a message object of the standard library: its raw header items, never its serialised form.
 
-        Raises TypeError when the object has no raw header items.
+        Raises TypeError when the object has no raw header items, and ValueError for an unknown stage.
         """
         items = getattr(email_message, "raw_items", None)
         if items is None:
@@ -364,8 +364,8 @@ class Message:
             for sighting in self.sightings_of(RECIPIENT):
                 key = sighting.address.key
                 merged.setdefault(key, []).append(sighting)
-                if sighting.role in VISIBLE:
-                    shown.add(key)
+                if sighting.role in VISIBLE and sighting.tier is not Tier.CANDIDATE:
+                    shown.add(key)  # what only some readers see conceals nothing
             concealing = HIDDEN if self.shows_destination else HIDDEN - {Role.ENVELOPE}
             self._recipients = tuple(
                 Recipient(

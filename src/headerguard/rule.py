@@ -19,7 +19,7 @@ from headerguard.errors import ConfigError
 from headerguard.fields import HIDDEN, VISIBLE, Role
 from headerguard.finding import Evidence, Finding, History, Severity
 from headerguard.header import Defect, DefectName, Field
-from headerguard.message import Envelope, Message, Recipient, Sighting
+from headerguard.message import Envelope, Message, Recipient, Sighting, Stage
 from headerguard.stream import Level
 
 __all__ = ["Bound", "Declared", "Example", "Known", "Rule", "bind", "layer_of", "load_rules", "near_miss"]
@@ -75,6 +75,9 @@ class Bound:
         )
 
 
+_ALSO_BOUND = HIDDEN | {Role.REPLY, Role.BOUNCE, Role.RECEIPT}
+
+
 @dataclass(frozen=True, slots=True)
 class Declared:
     """What the application asked for and what the operator declared."""
@@ -94,15 +97,18 @@ class Declared:
         return self.recipients is not None or self.blind is not None
 
     def bound(self, role: Role) -> tuple[Bound, ...] | None:
-        """The bounds that together limit a role, or None when nothing does."""
+        """The bounds on a role, any one of which may allow an address; None when nothing bounds it.
+
+        Envelope and control fields may hold whom `recipients` or `blind` names; an author is bound by neither.
+        """
         asked: tuple[Bound | None, ...] = ()
         if self.given:
             if role in (Role.BCC, Role.RESENT_BCC):
                 asked = (self.blind if self.blind is not None else self.recipients,)
             elif role in (Role.TO, Role.CC, Role.RESENT_TO, Role.RESENT_CC):
                 asked = (self.recipients,)
-            else:
-                asked = (self.recipients, self.blind) if self.recipients is not None else ()
+            elif self.recipients is not None and role in _ALSO_BOUND:
+                asked = (self.recipients, self.blind)
         bounds = tuple(b for b in (*asked, self.expected.get(role)) if b is not None)
         return bounds or None
 
@@ -134,6 +140,10 @@ class Known:
     def closed_roles(self, unused: bool = True) -> frozenset[Role]:
         """Every role that is closed in this stream; `unused` as in `closed`."""
         return self.profile.closed_roles(unused and not self.borrowed) if self.profile else frozenset()
+
+    def varied(self, role: Role) -> bool:
+        """Whether this stream shows so many domains in a role that a new one says nothing."""
+        return self.profile is not None and self.profile.varied(role)
 
     def knows(self, roles: Iterable[Role], domain: str) -> bool:
         """Whether this stream has shown a registrable domain in one of the roles."""
@@ -177,7 +187,8 @@ class Rule:
     defects: ClassVar[frozenset[DefectName] | set[DefectName]] = frozenset()
     """Header defects that it looks at."""
     needs: ClassVar[frozenset[str] | set[str]] = frozenset()
-    """What it cannot do without, of: envelope, baseline, header, events, declared."""
+    """What it cannot do without, of: envelope, baseline, header, events; declared (the caller gave an intent) and
+    complete envelope (it is known to be whole, or the caller gave an intent)."""
 
     def check(self, message: Message, known: Known) -> Iterator[Finding]:
         """Judge one message."""
@@ -203,10 +214,10 @@ class Rule:
         return Finding(self.id, subject or _subject(where), weight, summary, evidence, layer=layer, history=history)
 
 
-def layer_of(recipient: Recipient) -> str:
-    """Where a recipient must have got in, as far as its places show."""
+def layer_of(recipient: Recipient, stage: Stage) -> str:
+    """Where a recipient must have got in, as far as its places and the stage of the copy show."""
     roles = recipient.roles
-    if roles & (VISIBLE | {Role.BCC, Role.CONTROL}):
+    if stage is Stage.SUBMITTED or roles & (VISIBLE | {Role.BCC, Role.RESENT_BCC, Role.CONTROL}):
         return "application"
     return "relay" if roles & HIDDEN else "unknown"
 

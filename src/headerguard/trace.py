@@ -20,7 +20,7 @@ from headerguard.header import Header
 if TYPE_CHECKING:
     from types import ModuleType
 
-__all__ = ["Relay", "relays", "second_reading"]
+__all__ = ["SECOND_READER_FIELDS", "Relay", "relays", "second_reading"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,8 @@ def _cleaned(header: Header) -> Iterator[bytes]:
 
 
 def _quiet() -> ModuleType:
-    """mail-parser, imported when first needed; it logs raw header lines at DEBUG, which is no place for addresses."""
+    """mail-parser, imported when first needed. It logs raw header lines at DEBUG, which is no place for addresses, so
+    its own loggers are set to CRITICAL."""
     import mailparser
     import mailparser.utils
 

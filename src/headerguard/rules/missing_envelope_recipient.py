@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from headerguard.address_list import Tier
 from headerguard.fields import VISIBLE, Role
 from headerguard.finding import Finding, Severity
-from headerguard.message import Envelope, Message
+from headerguard.message import Envelope, Message, Stage
 from headerguard.rule import Example, Known, Rule
 
 
@@ -30,7 +30,7 @@ class MissingEnvelopeRecipient(Rule):
     id = "missing-envelope-recipient"
     severity = Severity.LOW
     roles = VISIBLE
-    needs = frozenset(("complete envelope",))
+    needs = frozenset(("envelope", "complete envelope"))
     examples = (
         Example(
             flagged="From: shop@shop.example\nTo: jane@client.example, joe@client.example\n",
@@ -49,5 +49,7 @@ class MissingEnvelopeRecipient(Rule):
                 and recipient.tier is not Tier.CANDIDATE
             ):
                 yield self.finding(
-                    recipient, f"{recipient.address} is shown as a recipient and is not in the envelope", layer="relay"
+                    recipient,
+                    f"{recipient.address} is shown as a recipient and is not in the envelope",
+                    layer="application" if message.stage is Stage.SUBMITTED else "relay",
                 )

@@ -49,7 +49,9 @@ class UnexpectedRecipient(Rule):
             if role := self._undeclared_role(recipient, known):
                 what = "a hidden copy to" if recipient.hidden else f"{role} names"
                 yield self.finding(
-                    recipient, f"{what} {recipient.address}, whom nobody declared", layer=layer_of(recipient)
+                    recipient,
+                    f"{what} {recipient.address}, whom nobody declared",
+                    layer=layer_of(recipient, message.stage),
                 )
         if declared.missing and declared.given:
             yield from self._missing(message, known)
@@ -66,8 +68,9 @@ class UnexpectedRecipient(Rule):
         return None
 
     def _missing(self, message: Message, known: Known) -> Iterator[Finding]:
-        present = {recipient.address.key for recipient in message.recipients}
+        declared: set[str] = set()
         for bound in (known.declared.recipients, known.declared.blind):
-            for entry in sorted(bound.addresses - present) if bound else ():
-                where = Defect(DefectName.NO_ADDRESS, None, "to", f"{entry} is absent")
-                yield self.finding(where, f"{entry} was declared and receives nothing", subject=entry)
+            declared |= bound.addresses if bound else set()
+        for entry in sorted(declared - {recipient.address.key for recipient in message.recipients}):
+            where = Defect(DefectName.NO_ADDRESS, None, "", f"{entry} is absent")
+            yield self.finding(where, f"{entry} was declared and receives nothing", subject=entry)

@@ -53,7 +53,7 @@ class UnexpectedReplyPath(Rule):
             domain = known.registrable(sighting.address)
             if domain in own or domain in declared or any(b.allows_domain(domain) for b in bounds):
                 continue
-            if known.profile and (known.knows((sighting.role,), domain) or not known.closed(sighting.role)):
+            if known.knows((sighting.role,), domain) or known.varied(sighting.role):
                 continue
             weight = Severity.LOW if sighting.role is Role.BOUNCE else None
             yield self.finding(

@@ -113,7 +113,7 @@ class UnfamiliarBlindRecipient(_UnfamiliarDomain):
             subject=domain,
             also=[s for s in recipient.sightings if s is not surest],
             severity=Severity.LOW if expanded else None,
-            layer=layer_of(recipient),
+            layer=layer_of(recipient, message.stage),
             history=known.history(surest.role),
         )
 

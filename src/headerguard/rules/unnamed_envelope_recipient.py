@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from headerguard.fields import HIDDEN, Role
 from headerguard.finding import Finding, Severity
 from headerguard.message import Envelope, Message
-from headerguard.rule import Example, Known, Rule
+from headerguard.rule import Example, Known, Rule, layer_of
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class UnnamedEnvelopeRecipient(Rule):
     id = "unnamed-envelope-recipient"
     severity = Severity.LOW
     roles = frozenset((Role.ENVELOPE,))
-    needs = frozenset(("complete envelope",))
+    needs = frozenset(("envelope", "complete envelope"))
     examples = (
         Example(
             flagged="From: shop@shop.example\nTo: jane@client.example\n",
@@ -50,5 +50,7 @@ class UnnamedEnvelopeRecipient(Rule):
             if known.knows(HIDDEN, domain) or any(bound.allows(recipient.address) for bound in bounds):
                 continue
             yield self.finding(
-                recipient, f"the envelope holds {recipient.address}, whom no field of the header names", layer="relay"
+                recipient,
+                f"the envelope holds {recipient.address}, whom no field of the header names",
+                layer=layer_of(recipient, message.stage),
             )
