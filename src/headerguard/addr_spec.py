@@ -102,15 +102,17 @@ class AddrSpecs:
         return taken
 
     def _domain(self, at: int, last: int) -> list[Token]:
-        """Tokens of the domain right of `@`: a literal, or atoms joined by dots."""
+        """Tokens of the domain right of `@`: a literal, atoms joined by dots, or a quoted one, which Postfix takes."""
         taken: list[Token] = []
         gap = False
         for k in range(at + 1, last):
             token = self.tokens[k]
             if token[0] in SKIPPED:
                 gap = True
-            elif token[0] == "literal" and not taken:
+            elif token[0] in ("literal", "quoted") and not taken:
                 return [token]
+            elif token[0] == "stray" and not taken and not gap:
+                continue
             elif token[0] == "atom" or (token[0] == "escape" and self.text[token[1] + 1] in _LDH):
                 if taken and gap and not (self._dot_at_end(taken[-1]) or self.text[token[1]] == "."):
                     break
@@ -127,6 +129,7 @@ class AddrSpecs:
         """The reading of the grammar first, then those of servers that join or cut elsewhere."""
         text = self.text
         host = self._value(domain)
+        escaped = escaped or domain[0][0] == "quoted"
         cut = None if domain[0][0] == "literal" else _NOT_DOMAIN.search(host)
         if cut and cut.start():
             stop = domain[0][1] + cut.start() if len(domain) == 1 else domain[-1][2]

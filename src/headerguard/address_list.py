@@ -164,6 +164,18 @@ def _shown(raw: str, start: int, end: int, own: Address, *, mentioned: bool = Fa
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
+_ROUTED = re.compile(
+    r'[ \t\r\n<"]*+(?:([\w.-]+\.[A-Za-z]{2,})!([^\s<>"!]+)|([^\s<>"%]+)%([\w.-]+\.[A-Za-z]{2,}))[ \t\r\n>"]*+',
+    re.ASCII,
+)
+
+
+def _routed(raw: str) -> Iterator[Address]:
+    """The old ways to write another host, which Postfix rewrites by default: host!user and user%host."""
+    if len(raw) <= 1024 and (found := _ROUTED.fullmatch(raw)):
+        yield Address(found[2], found[1].lower()) if found[1] else Address(found[3], found[4].lower())
+
+
 class _Lexer:
     """Reads what is not plain, member by member. A second look takes quotes, or comments too, for mere delimiters."""
 
@@ -315,12 +327,13 @@ class _Lexer:
         shown = decode_words(raw)
         if self.first_look and shown != raw and "@" in shown:
             inner = _Lexer(shown, 0, len(shown)).found()
-            for box in inner:
-                self.mailboxes.append(box._replace(tier=Tier.CANDIDATE, start=start, end=end))
-            if inner:
-                self.defects.append((DefectName.ENCODED_ADDRESS, start, end))
-                return
-        self.defects.append((DefectName.NO_ADDRESS, start, end))
+        elif self.first_look and "@" in raw and '"' in raw:  # a server that drops the quotes delivers to it
+            inner = _Lexer(shown, 0, len(shown), quotes=False).found()
+        else:
+            inner = [Mailbox(address, Tier.CANDIDATE, start, end) for address in _routed(raw)]
+        for box in inner:
+            self.mailboxes.append(box._replace(tier=Tier.CANDIDATE, start=start, end=end))
+        self.defects.append((DefectName.ENCODED_ADDRESS if inner else DefectName.NO_ADDRESS, start, end))
 
     def _group_name(self, specs: Iterable[Spec]) -> None:
         """An addr-spec where a group name should be: some readers take it (RFC 5322 section 3.4)."""

@@ -17,6 +17,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from headerguard.address import BUNDLED, SuffixList
+from headerguard.address_list import Tier
 from headerguard.errors import BaselineError
 from headerguard.fields import Role
 from headerguard.finding import History
@@ -219,6 +220,8 @@ class Baseline:
         if message.envelope is not None:
             roles[Role.ENVELOPE] = set()  # observed; that nobody was hidden in it is knowledge too
         for sighting in message.sightings_of(LEARNED_ROLES):
+            if sighting.tier is Tier.CANDIDATE:
+                continue  # what only some readers see must not become known to all
             if sighting.role is Role.ENVELOPE:
                 if hidden is None:
                     hidden = {recipient.address.key for recipient in message.recipients if recipient.hidden}
@@ -353,6 +356,8 @@ class Baseline:
             )
         baseline = cls()
         for key, record in _mapping(top.get("streams"), "streams").items():
+            if any("\ud800" <= char <= "\udfff" for char in key):
+                raise _MalformedError(f"streams[{key!a}] is no text")
             baseline.streams[key] = _profile(record, f"streams[{key!r}]")
         crowded = top.get("crowded", [])
         if not isinstance(crowded, list) or not all(isinstance(author, str) for author in crowded):

@@ -75,9 +75,9 @@ def _complain(sentences: Iterable[str], code: int) -> int:
 def _version(arguments: argparse.Namespace) -> int:
     if not arguments.version:
         parser().error("a command is missing; headerguard --help lists them")
-    from importlib.metadata import version
+    from headerguard.version import __version__
 
-    print(f"headerguard {version('headerguard')}")
+    print(f"headerguard {__version__}")
     if arguments.verbose:
         from headerguard.command import parts
 

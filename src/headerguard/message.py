@@ -35,6 +35,15 @@ class Stage(StrEnum):
     UNKNOWN = "unknown"
 
 
+def _path(path: object, field: str) -> str:
+    """A path of the envelope as text; SMTP libraries hand over octets too."""
+    if isinstance(path, bytes):
+        return path.decode("utf-8", "surrogateescape")
+    if not isinstance(path, str):
+        raise TypeError(f"Envelope.{field} takes text, not {type(path).__name__}")
+    return path
+
+
 @dataclass(frozen=True, slots=True)
 class Envelope:
     """The SMTP envelope (RFC 5321 section 2.3.1) as far as it was observed."""
@@ -51,9 +60,12 @@ class Envelope:
     """When; aware, or taken as UTC."""
 
     def __post_init__(self) -> None:
-        """Take any iterable of recipients, and a single one as one."""
+        """Take any iterable of recipients, and a single one as one. Raises TypeError for a path that is no text."""
         rcpt_to: str | Iterable[str] = self.rcpt_to
-        object.__setattr__(self, "rcpt_to", (rcpt_to,) if isinstance(rcpt_to, str) else tuple(rcpt_to))
+        paths = (rcpt_to,) if isinstance(rcpt_to, str | bytes) else tuple(rcpt_to)
+        object.__setattr__(self, "rcpt_to", tuple(_path(path, "rcpt_to") for path in paths))
+        if self.mail_from is not None:
+            object.__setattr__(self, "mail_from", _path(self.mail_from, "mail_from"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -456,12 +468,22 @@ def _block(items: Iterable[tuple[str, object]]) -> tuple[bytes, list[int]]:
     block = bytearray()
     injected = []
     for name, value in items:
-        encode = getattr(value, "encode", None)
-        text = str(value) if isinstance(value, str) or encode is None else encode(linesep="\r\n")
-        octets = encode_octets(f"{name}: {text}").rstrip(b"\r\n") + b"\r\n"
+        octets = encode_octets(f"{name}: {_written(value)}").rstrip(b"\r\n") + b"\r\n"
         injected += [len(block) + match.end() for match in _LINE_IN_VALUE.finditer(octets)]
         block += octets
     return bytes(block), injected
+
+
+def _written(value: object) -> str:
+    """A header value as it would be sent; a Header object that refuses (it holds a field of its own) as it is."""
+    from email.header import Header as EncodedHeader
+
+    if isinstance(value, EncodedHeader):
+        try:
+            return value.encode(linesep="\r\n")
+        except Exception:  # the refusal of the standard library must not hide what it refuses
+            return str(value)
+    return str(value)
 
 
 _LINE_IN_VALUE = re.compile(rb"\n(?![ \t]|\Z)")

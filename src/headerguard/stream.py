@@ -40,7 +40,8 @@ class Level(NamedTuple):
     def key(self) -> str:
         """The key in a baseline: account/kind:value; an unknown account is "-"."""
         account = "-" if self.account is None else self.account.translate(_ESCAPED)
-        return f"{account}/{self.kind}:{self.value}"
+        key = f"{account}/{self.kind}:{self.value}"
+        return key if key.isascii() else key.encode("utf-8", "backslashreplace").decode()  # a file holds no surrogates
 
 
 _ESCAPED = {ord("%"): "%25", ord("/"): "%2F", ord("-"): "%2D"}

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from headerguard.fields import HIDDEN, Role
+from headerguard.address_list import Tier
+from headerguard.fields import HIDDEN, VISIBLE, Role
 from headerguard.finding import Finding, Severity
 from headerguard.message import Message, Recipient, Sighting
 from headerguard.rule import Example, Known, Rule, layer_of
@@ -67,7 +68,7 @@ class UnfamiliarBlindRecipient(_UnfamiliarDomain):
     the same archive, has no reason for another.
 
     When it is wrong: a new archive or monitoring service, or a first alias that a relay expands. Where the copy shows
-    an X-Original-To it is a remark (LOW).
+    an X-Original-To it is a remark (LOW); at the author's own domain, or one that the message shows, it weighs MEDIUM.
 
     What to do: find who added the copy before it goes out again. If it belongs there, allow the domain for this stream.
 
@@ -103,6 +104,12 @@ class UnfamiliarBlindRecipient(_UnfamiliarDomain):
         familiar = known.knows(self.roles, known.registrable(sighting.address))
         return not familiar and super().is_unfamiliar(sighting, own, known)
 
+    @staticmethod
+    def at_home(message: Message, domain: str, known: Known) -> bool:
+        """The author's own domain, or that of somebody whom the message shows: a colleague, an alias, a tag."""
+        shown = {known.registrable(s.address) for s in message.sightings_of(VISIBLE) if s.tier is not Tier.CANDIDATE}
+        return domain in shown | known.author_domains(message)
+
     def hidden_copy(self, message: Message, recipient: Recipient, surest: Sighting, known: Known) -> Finding:
         """Say how it is hidden, and show every place of the recipient."""
         domain = known.registrable(surest.address)
@@ -112,7 +119,7 @@ class UnfamiliarBlindRecipient(_UnfamiliarDomain):
             f"a hidden copy to {domain}, {_HOW.get(surest.role, 'in the envelope alone')}",
             subject=domain,
             also=[s for s in recipient.sightings if s is not surest],
-            severity=Severity.LOW if expanded else None,
+            severity=Severity.LOW if expanded else Severity.MEDIUM if self.at_home(message, domain, known) else None,
             layer=layer_of(recipient, message.stage),
             history=known.history(surest.role),
         )
