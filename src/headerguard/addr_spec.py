@@ -65,7 +65,7 @@ class AddrSpecs:
                     head, tail = found[0], domain
                 specs += found
                 if self.tokens[i - 1][0] == "stray" and not escaped:
-                    raw = self.text[local[0][1] : at]
+                    raw = _LINE_END.sub("", self.text[local[0][1] : at])
                     specs.append(Spec(_address(raw, self._value(domain)), local[0][1], domain[-1][2], True))
         specs += self._chain(head, tail)
         if self.gluing and specs and (odd or last - first > 3) and (odd or angle or self._is_odd(first, last)):
