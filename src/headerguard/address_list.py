@@ -75,12 +75,12 @@ def is_plain(text: str, start: int, end: int) -> bool:
         return False
     if text.find("=?", start, end) < 0:
         return True
-    if any("=?" in word for word, at in _WORD_AND_AT.findall(text, start, end) if at):
+    if _ENCODED_LOCAL_PART.search(text, start, end):
         return False  # an encoded-word in a local part: readers differ on whether it says something
     return not any("@" in word or "\r" in word or "\n" in word for word in decoded_words(text, start, end))
 
 
-_WORD_AND_AT = re.compile(rf"({DOT_ATOM}++)(@?)")
+_ENCODED_LOCAL_PART = re.compile(rf"\?={DOT_ATOM}{{0,512}}+@")  # bounded, so that a row of "?=" stays linear
 
 
 _new = tuple.__new__  # half the cost of the generated constructors, which counts here
