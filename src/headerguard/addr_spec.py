@@ -156,6 +156,8 @@ class AddrSpecs:
                 parts.append(re.sub(r"\\(.)", r"\1", _FOLD.sub("", self.text[start + 1 : end - 1]), flags=re.DOTALL))
             elif kind == "escape":
                 parts.append(self.text[start + 1 : end].replace("\r", ""))
+            elif kind == "literal":
+                parts.append(re.sub(r"[ \t\r\n]", "", self.text[start:end]))
             elif kind != "control":
                 parts.append(self.text[start:end])
         return "".join(parts)
@@ -193,5 +195,5 @@ class AddrSpecs:
 def _address(local: str, domain: str) -> Address:
     """An address from the octets of its parts."""
     if local.isascii() and domain.isascii():
-        return Address(local, domain.lower().removesuffix("."))
+        return Address(local, domain.lower().rstrip("."))
     return Address(decode_octets(local), to_a_label(decode_octets(domain)))

@@ -167,12 +167,12 @@ def to_a_label(domain: str) -> str:
     """A domain as lower-case A-labels (UTS #46 non-transitional, else IDNA 2003, else UTF-8 as it stands)."""
     domain = domain.lower()
     if domain.isascii():
-        return domain.removesuffix(".")
+        return domain.rstrip(".")
     if len(domain) <= 1024:  # longer than any domain (RFC 1035: 255), and both codecs are slow on long labels
         import idna
 
         try:
-            return idna.encode(domain, uts46=True).decode("ascii").removesuffix(".")
+            return idna.encode(domain, uts46=True).decode("ascii").rstrip(".")
         except (idna.IDNAError, UnicodeError, IndexError, ValueError):
             pass
         try:
@@ -180,8 +180,8 @@ def to_a_label(domain: str) -> str:
         except UnicodeError:
             mapped = ""
         if _HOST.fullmatch(mapped):  # the old mapping makes blanks of some characters
-            return mapped.removesuffix(".")
-    return domain.removesuffix(".")
+            return mapped.rstrip(".")
+    return domain.rstrip(".")
 
 
 def _to_u_label(domain: str) -> str:
