@@ -73,8 +73,20 @@ _USES: dict[str, Callable[[Scene], None]] = {
 }
 
 
+_MEMORY = 6 << 30  # octets of address space: more is a finding and must not bring the machine down
+
+
+def _limit_memory() -> None:
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, hard))
+
+
 def grow(budget: float, *, observe: bool = False, only: str = "") -> Iterator[Series]:
     """Measure every shape in every use; a single call takes at most about `budget` seconds unless it surprises."""
+    _limit_memory()
     for use in ("model", "check, nothing known", "check, learned", *(("observe",) if observe else ())):
         _USES[use](Scene(ROUTINE))
     for shape in SHAPES:
@@ -85,6 +97,14 @@ def grow(budget: float, *, observe: bool = False, only: str = "") -> Iterator[Se
 
 
 def _series(shape: Shape, use: str, call: Callable[[Scene], None], budget: float) -> Series:
+    """A series, or an endless ratio where the memory does not do."""
+    try:
+        return _climb(shape, use, call, budget)
+    except MemoryError:
+        return Series(shape.name, use, float("inf"), 0, 0.0, 0, 0.0, exhausted=False)
+
+
+def _climb(shape: Shape, use: str, call: Callable[[Scene], None], budget: float) -> Series:
     """Go up in steps of ten; where the next step would take too long, as far as the time allows.
 
     The last step decides: what grows too fast does so the more the larger it is, while a step at which the memory gets
@@ -111,7 +131,7 @@ def _series(shape: Shape, use: str, call: Callable[[Scene], None], budget: float
         n, taken = following, more
         if short or (growth > 2 * LIMIT and more > _NOTICED):
             break
-    if LIMIT < ratio <= 2 * LIMIT and size < shape.largest:  # one step more tells
+    if LIMIT < ratio <= 2 * LIMIT and size < shape.largest and at * ratio < 20 * budget:  # one step more tells
         size = min(size * 10, shape.largest)
         taken, at = (_seconds(call, shape.make(n)) for n in (size // 10, size))
         n, ratio, taken = size, at / taken, at

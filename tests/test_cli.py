@@ -320,6 +320,7 @@ def test_check_alone_learns_nothing(run: Run, folder: Path) -> None:
     before = (folder / "baseline.json").stat().st_mtime_ns
     run("check", "clean.eml", "tapped.eml", "-b", "baseline.json")
     assert (folder / "baseline.json").stat().st_mtime_ns == before
+    assert run("check", "archive.mbox", "tapped.eml").code == 0  # not even from the paths before
 
 
 # ---- input that cannot be read ---------------------------------------------------------------------------------------
@@ -374,6 +375,8 @@ def test_a_path_that_a_terminal_would_act_on_is_escaped(run: Run) -> None:
     assert ran.code == 3
     assert "\x1b" not in ran.err
     assert len(ran.said) == 1
+    ran = run("check", "clean.eml", "--config", "\x1b[2Jx.toml")
+    assert (ran.code, ran.said) == (2, [r"\x1b[2Jx.toml: cannot be read: No such file or directory"])
 
 
 # ---- baselines and configurations that cannot be used ----------------------------------------------------------------
@@ -878,6 +881,22 @@ def test_an_allowance_says_when_the_file_cannot_be_written(run: Run, folder: Pat
     assert (ran.code, ran.said) == (2, ["directory.toml: cannot be read: Is a directory"])
 
 
+def test_the_old_file_stays_whole_until_the_new_one_is(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "headerguard.toml").write_text('fail-on = "high"\n')
+    os.link(folder / "headerguard.toml", folder / "same.toml")
+    assert run(*ALLOW).code == 0
+    assert (folder / "same.toml").read_text() == 'fail-on = "high"\n'
+
+    def refused(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    before = (folder / "headerguard.toml").read_bytes()
+    monkeypatch.setattr("headerguard.upkeep.os.replace", refused)
+    assert "cannot be written: No space left on device" in run(*ALLOW).said[0]
+    assert (folder / "headerguard.toml").read_bytes() == before
+    assert sorted(path.name for path in folder.iterdir() if path.name.startswith(".")) == []
+
+
 def test_mode_and_link_of_the_file_are_kept(run: Run, folder: Path) -> None:
     (folder / "real.toml").write_text("")
     (folder / "real.toml").chmod(0o640)
@@ -1033,8 +1052,9 @@ def test_closed_streams_do_no_harm() -> None:
         for number in range(3):
             os.close(number)
 
-    argv = [sys.executable, "-c", CODE, "check", "tapped.eml", "-b", "baseline.json"]
-    assert subprocess.run(argv, preexec_fn=close, check=False).returncode == 1
+    for path, code in (("clean.eml", 0), ("-", 3)):
+        argv = [sys.executable, "-c", CODE, "check", path, "-b", "baseline.json"]
+        assert subprocess.run(argv, preexec_fn=close, check=False).returncode == code
 
 
 def test_an_interrupt_is_exit_130_without_a_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

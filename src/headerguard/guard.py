@@ -132,7 +132,7 @@ class Guard:
             level = following
         expected = self.config.expected.get(finest.name)
         declared = replace(intent, expected=expected) if expected else intent
-        borrowed = level is not finest and finest.kind != "subject"
+        borrowed = level is not finest
         judging = level if profile else None
         return finest, Known(
             profile, judging, declared, self.config.own_domains, self.baseline, borrowed, self.suffixes

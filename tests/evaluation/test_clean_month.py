@@ -30,7 +30,7 @@ def test_a_clean_month_pages_nobody(tools: tuple[Any, Any], profile: str, seed: 
     guard = library.guard()
     records = 0
     findings: list[tuple[int, str, str, str | None, list[str]]] = []
-    for record in generator.records(seed, profile, 30, 100):
+    for record in generator.records(seed, profile, 30, 150):
         records += 1
         report = library.observe(guard, record)
         assert report.failures == ()
