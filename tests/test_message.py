@@ -81,12 +81,12 @@ def test_destination_fields_and_roles_fit_together() -> None:
     assert not VISIBLE & HIDDEN
     assert VISIBLE | HIDDEN == RECIPIENT
     for name, entry in CATALOGUE.items():
-        assert name == entry.name == name.lower()
+        assert name == entry.name.lower()
         assert entry.reference
 
 
 def test_every_place_is_a_sighting() -> None:
-    message = read("To: a@x.example, b@x.example", "Cc: a@x.example", "To: a@x.example", "Subject: a@x.example")
+    message = read("To: a@x.example, b@x.example", "Cc: a@x.example", "To: a@x.example", "Date: today")
     assert [(str(s.address), s.field, s.occurrence) for s in message.sightings] == [
         ("a@x.example", "to", 0),
         ("b@x.example", "to", 0),

@@ -76,19 +76,19 @@ ORDER = [
     "X-MC-Template: a",
     "X-MJ-TemplateID: b",
     "X-Template-Id: c",
-    "X-SES-CONFIGURATION-SET: d",
     "X-Mailjet-Campaign: e",
     "X-PM-Tag: f",
     "X-MC-Tags: g",
     "X-Mailgun-Tag: h",
     "X-SES-MESSAGE-TAGS: template=i",
+    "X-SES-CONFIGURATION-SET: d",
     "List-Id: <j>",
 ]
 
 
 @pytest.mark.parametrize("first", range(len(ORDER)))
 def test_the_strongest_name_wins_wherever_it_stands(first: int) -> None:
-    """Template, then campaign, then tag, then list."""
+    """Template, then campaign, then tag, then what may cover a whole account, then list."""
     expected = named(ORDER[first])[0]
     assert named(*ORDER[first:])[0] == expected
     assert named(*reversed(ORDER[first:]))[0] == expected
@@ -96,8 +96,9 @@ def test_the_strongest_name_wins_wherever_it_stands(first: int) -> None:
 
 def test_the_caller_knows_best_then_the_configured_field_then_the_vendors() -> None:
     lines = (AUTHOR, "X-MC-Template: receipt", "X-Shop-Stream: orders")
-    assert named(*lines, stream="nightly", field="X-Shop-Stream") == ["nightly", "author:shop@shop.example"]
-    assert named(*lines, field="X-Shop-Stream") == ["orders", "author:shop@shop.example"]
+    rest = ["template:receipt", "author:shop@shop.example"]
+    assert named(*lines, stream="nightly", field="X-Shop-Stream") == ["nightly", *rest]
+    assert named(*lines, field="X-Shop-Stream") == ["orders", *rest]
     assert named(*lines, field="x-shop-stream")[0] == "orders"
     assert named(*lines, field="X-Absent")[0] == "template:receipt"
     assert named(*lines, stream="")[0] == "template:receipt"

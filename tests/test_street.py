@@ -22,6 +22,8 @@ STREET = (
     "tokens",
     "addr_spec",
     "address_list",
+    "role",
+    "grammar",
     "fields",
     "trace",
     "stream",

@@ -1,58 +1,32 @@
-"""The catalogue of fields that carry addresses: wire name to role, grammar, stage and reference.
+"""The catalogue of fields: wire name to role, grammar, stage, vendor and reference, as fields.json holds it.
 
-A field that is not in the table is not looked into. Adding one is one line here and one sample in the tests.
+Adding a field is one line there: with a sample value and what it shows, which the tests read. A field that is not in
+the table, and any other that its line calls free of addresses, is searched for them all the same, when somebody asks
+for what is merely mentioned.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
+from pathlib import Path
 
-from headerguard.address_list import Reading, Tier, lex
+from headerguard.grammar import Grammar, grammar
+from headerguard.role import HIDDEN, RECIPIENT, VISIBLE, Role
 
-__all__ = ["CATALOGUE", "DESTINATION", "HIDDEN", "RECIPIENT", "VISIBLE", "Entry", "Role"]
-
-
-class Role(StrEnum):
-    """What an address is there for. The values are part of the output and do not change."""
-
-    FROM = "from"
-    SENDER = "sender"
-    REPLY = "reply"
-    TO = "to"
-    CC = "cc"
-    BCC = "bcc"
-    ENVELOPE = "envelope"
-    BOUNCE = "bounce"
-    RECEIPT = "receipt"
-    CONTROL = "control"
-    ARCHIVE = "archive"
-    DELIVERED = "delivered"
-    RELAY = "relay"
-    IDENTITY = "identity"
-    TRACKING = "tracking"
-    LIST = "list"
-    THREAD = "thread"
-    MENTIONED = "mentioned"
-    RESENT_FROM = "resent_from"
-    RESENT_TO = "resent_to"
-    RESENT_CC = "resent_cc"
-    RESENT_BCC = "resent_bcc"
-
-
-VISIBLE = frozenset((Role.TO, Role.CC, Role.RESENT_TO, Role.RESENT_CC))
-"""Roles that every recipient of the message can read."""
-
-HIDDEN = frozenset((Role.BCC, Role.RESENT_BCC, Role.ENVELOPE, Role.CONTROL, Role.ARCHIVE))
-"""Roles that prove or ask for a delivery without showing it to the others."""
-
-RECIPIENT = VISIBLE | HIDDEN
-"""Roles that make an address a recipient."""
-
-Decoder = Callable[[str, int, int], Reading]
-"""Reads a field value: text (one character per octet), start, end. Never raises."""
+__all__ = [
+    "ANY",
+    "CATALOGUE",
+    "DESTINATION",
+    "FIELDS",
+    "HIDDEN",
+    "RECIPIENT",
+    "VISIBLE",
+    "Entry",
+    "Role",
+    "entry_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,73 +34,73 @@ class Entry:
     """One field of the catalogue."""
 
     name: str
-    """Wire name in lower case."""
+    """Wire name as its standard or vendor writes it; a name that ends in "*" stands for all that start so."""
     role: Role
     """What its addresses are there for."""
+    grammar: str
+    """How the value is read, by name; "none" for a field that is not there to hold an address."""
+    reading: Grammar
+    """The functions behind that name."""
+    stage: str
+    """Where on its way the message has it: envelope, submitted, delivered, archive or any."""
+    vendor: str
+    """Whose field it is; "" for a standard."""
     reference: str
     """Where the meaning is defined."""
-    decode: Decoder = lex
-    """How the value is read; an address list unless said otherwise."""
+    roles: frozenset[Role]
+    """Every role that something in it may have."""
+    holds: bool
+    """Whether it can hold an address; some hold but hosts and ids."""
     destination: bool = False
     """A destination field: a server that takes recipients from the header acts on it (RFC 5322 section 3.6.3)."""
     single: bool = False
     """RFC 5322 section 3.6 allows at most one in a message."""
+    sample: str = ""
+    """A value as it looks in real mail."""
+    shows: tuple[str, ...] = ()
+    """What the sample holds: "role address", "host name" or "account vendor:id"."""
 
 
-_NULL_PATH = re.compile(r"[ \t\r\n]*+<?[ \t\r\n]*+>?[ \t\r\n]*+")
-_RECEIVED_FOR = re.compile(r"(?<=[ \t\r\n])[fF][oO][rR][ \t\r\n]++(<[^<>;\r\n]*>|[^\s<>();]+)")
-
-
-def _path(text: str, start: int, end: int) -> Reading:
-    """A path (RFC 5321 section 4.1.2); the null path "<>" holds nothing and is nothing odd."""
-    if _NULL_PATH.fullmatch(text, start, end):
-        return Reading([], [])
-    return lex(text, start, end)
-
-
-def _received(text: str, start: int, end: int) -> Reading:
-    """The "for" clause of a Received field (RFC 5321 section 4.4); most servers leave it out for several recipients."""
-    found = _RECEIVED_FOR.search(text, start, end)
-    if found is None or "@" not in found[1]:
-        return Reading([], [])
-    mailboxes = lex(text, *found.span(1)).mailboxes
-    return Reading([box for box in mailboxes if box.tier is not Tier.CANDIDATE], [])
-
-
-def _standard() -> tuple[Entry, ...]:
-    """The fields of the standards and of common practice."""
-    rfc5322, resent = "RFC 5322 section 3.6.", "RFC 5322 section 3.6.6"
-    return (
-        Entry("from", Role.FROM, rfc5322 + "2, RFC 6854", single=True),
-        Entry("sender", Role.SENDER, rfc5322 + "2", single=True),
-        Entry("reply-to", Role.REPLY, rfc5322 + "2", single=True),
-        Entry("to", Role.TO, rfc5322 + "3", destination=True, single=True),
-        Entry("cc", Role.CC, rfc5322 + "3", destination=True, single=True),
-        Entry("bcc", Role.BCC, rfc5322 + "3", destination=True, single=True),
-        Entry("resent-from", Role.RESENT_FROM, resent),
-        Entry("resent-sender", Role.RESENT_FROM, resent),
-        Entry("resent-reply-to", Role.REPLY, "RFC 822 section 4.2"),
-        Entry("resent-to", Role.RESENT_TO, resent, destination=True),
-        Entry("resent-cc", Role.RESENT_CC, resent, destination=True),
-        Entry("resent-bcc", Role.RESENT_BCC, resent, destination=True),
-        Entry("return-path", Role.BOUNCE, "RFC 5321 section 4.4", _path),
-        Entry("errors-to", Role.BOUNCE, "sendmail; RFC 2076 section 3.5", _path),
-        Entry("delivered-to", Role.DELIVERED, "RFC 9228"),
-        Entry("x-original-to", Role.DELIVERED, "Postfix local(8)"),
-        Entry("envelope-to", Role.ENVELOPE, "Exim envelope_to_add"),
-        Entry("x-envelope-to", Role.ENVELOPE, "list and filter software"),
-        Entry("apparently-to", Role.ENVELOPE, "sendmail NoRecipientAction"),
-        Entry("disposition-notification-to", Role.RECEIPT, "RFC 8098 section 2.1"),
-        Entry("return-receipt-to", Role.RECEIPT, "sendmail; RFC 2076 section 3.5"),
-        Entry("mail-followup-to", Role.REPLY, "draft-ietf-drums-mail-followup-to"),
-        Entry("mail-reply-to", Role.REPLY, "draft-ietf-drums-mail-followup-to"),
-        Entry("received", Role.DELIVERED, "RFC 5321 section 4.4", _received),
-        Entry("x-mc-bccaddress", Role.CONTROL, "Mailchimp Transactional: SMTP headers"),
+def _entry(record: dict[str, object]) -> Entry:
+    role, reading = Role(str(record["role"])), grammar(str(record["grammar"]))
+    return Entry(
+        str(record["name"]),
+        role,
+        str(record["grammar"]),
+        reading,
+        str(record["stage"]),
+        str(record["vendor"]),
+        str(record["reference"]),
+        reading.also | {role},
+        reading.decode is not None or reading.sign is not None,
+        bool(record.get("destination")),
+        bool(record.get("single")),
+        str(record.get("sample", "")),
+        tuple(map(str, record.get("shows", ()))),  # type: ignore[call-overload]
     )
 
 
-CATALOGUE: Mapping[str, Entry] = {entry.name: entry for entry in _standard()}
+FIELDS: tuple[Entry, ...] = tuple(
+    map(_entry, json.loads(Path(__file__).with_name("fields.json").read_text(encoding="utf-8")))
+)
+"""Every field of the catalogue, those included that hold no address."""
+
+CATALOGUE: Mapping[str, Entry] = {
+    entry.name.lower(): entry for entry in FIELDS if entry.grammar != "none" and not entry.name.endswith("*")
+}
 """Every field that is looked into, by wire name in lower case. Read-only by contract; a proxy would cost each time."""
 
 DESTINATION = frozenset(name for name, entry in CATALOGUE.items() if entry.destination)
 """Names of the destination fields."""
+
+ANY = _entry({"name": "*", "role": "mentioned", "grammar": "text", "stage": "any", "vendor": "", "reference": ""})
+"""What is true of every field: an address in it is mentioned."""
+
+_FAMILIES = {entry.name[:-1].lower(): entry for entry in FIELDS if entry.name.endswith("*")}
+
+
+def entry_of(name: str) -> Entry:
+    """The entry of a field by its lower-case wire name: its own, that of its family, or `ANY`."""
+    if entry := CATALOGUE.get(name):
+        return entry
+    return next((entry for start, entry in _FAMILIES.items() if name.startswith(start)), ANY)

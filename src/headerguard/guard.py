@@ -260,6 +260,7 @@ def _message(
             message.stage if stage is None else stage,
             message.account if account is None else account,
             message.origin,
+            message.record,
         )
     if isinstance(message, bytes | bytearray | memoryview):
         return Message.from_bytes(message, envelope, stage, account)

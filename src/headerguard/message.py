@@ -7,22 +7,32 @@ is asked for, and nothing twice.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from headerguard.address import Address
 from headerguard.address_list import Tier, is_plain, parse, parse_all
-from headerguard.fields import CATALOGUE, HIDDEN, RECIPIENT, VISIBLE, Entry, Role
-from headerguard.header import Defect, DefectName, Header, Line, encode_octets, header_length
+from headerguard.fields import ANY, CATALOGUE, HIDDEN, RECIPIENT, VISIBLE, Entry, Role, entry_of
+from headerguard.grammar import Name
+from headerguard.header import (
+    Defect,
+    DefectName,
+    Header,
+    Line,
+    decode_octets,
+    decode_words,
+    encode_octets,
+    header_length,
+)
 from headerguard.stream import Level, levels
 
 if TYPE_CHECKING:
     from email.message import Message as EmailMessage
 
-__all__ = ["Envelope", "Message", "Origin", "Part", "Recipient", "Sighting", "Stage"]
+__all__ = ["Envelope", "Mark", "Message", "Origin", "Part", "Recipient", "Record", "Sighting", "Stage"]
 
 
 class Stage(StrEnum):
@@ -99,6 +109,47 @@ class Sighting(NamedTuple):
     """The name it stands under, decoded, or None."""
 
 
+class Mark(NamedTuple):
+    """A host name, or an id of the sending account, at one place of a copy."""
+
+    kind: str
+    """host or account."""
+    value: str
+    """The host name in lower case, or "vendor:id"."""
+    role: Role
+    """What it is there for."""
+    field: str
+    """Wire name in lower case, or a path inside an event."""
+    occurrence: int
+    """Which field of that name, from 0."""
+    span: tuple[int, int] | None
+    """Start and end octet of the value that holds it; None where the copy has no octets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What the source of a copy states outside its header and envelope: an event, a journal report, a log."""
+
+    sightings: tuple[Sighting, ...] = ()
+    """The addresses that it names; the field is a path inside the record."""
+    marks: tuple[Mark, ...] = ()
+    """The hosts and accounts that it names."""
+    streams: tuple[tuple[str, str], ...] = ()
+    """Kind and value of each name that it gives the stream, strongest first (see `stream.Level`)."""
+    ids: tuple[str, ...] = ()
+    """Its ids of the message, the caller's own first."""
+    originals: Mapping[str, Address] = field(default_factory=dict)
+    """Address key of a recipient to the address before it was expanded or forwarded."""
+    date: datetime | None = None
+    """When the message was sent, or this was written; aware."""
+    subject: str = ""
+    """The subject, where the copy has no header."""
+    shown: bool = True
+    """Whether its To and Cc are what recipients see; not so in a journal report, which has the message besides."""
+    blind_spots: tuple[str, ...] = ()
+    """What this record cannot show, a sentence each."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recipient:
     """An address that receives the message, merged over its sightings."""
@@ -133,6 +184,7 @@ class Part(NamedTuple):
     """No address in it is surer than this."""
 
 
+_FOLD = re.compile(r"\r?\n[ \t]*")
 _TRACE = frozenset(("received", "return-path", "delivered-to", "x-original-to", "envelope-to"))
 _FROM = frozenset((Role.FROM,))
 _CAPS = {
@@ -150,6 +202,7 @@ class Message:
     __slots__ = (
         "_levels",
         "_list_defects",
+        "_marks",
         "_ordinary",
         "_parts",
         "_readings",
@@ -159,6 +212,7 @@ class Message:
         "envelope",
         "header",
         "origin",
+        "record",
         "stage",
     )
 
@@ -172,6 +226,8 @@ class Message:
     """What this copy shows; inferred when the caller did not say."""
     origin: Origin | None
     """How to find it again."""
+    record: Record | None
+    """What its source states besides; None for a plain message."""
 
     def __init__(
         self,
@@ -180,9 +236,11 @@ class Message:
         stage: Stage | str | None = None,
         account: str | None = None,
         origin: Origin | None = None,
+        record: Record | None = None,
     ) -> None:
         """Put a copy together; `from_bytes` and `from_email` are the usual ways in."""
         self.header, self.envelope, self.account, self.origin = header, envelope, account, origin
+        self.record = record
         self.stage = self._inferred_stage() if stage is None else Stage(stage)
         self._parts: list[Part] | None = None
         self._readings: dict[int, list[Sighting]] = {}
@@ -191,6 +249,7 @@ class Message:
         self._sightings: tuple[Sighting, ...] | None = None
         self._recipients: tuple[Recipient, ...] | None = None
         self._levels: tuple[Level, ...] | None = None
+        self._marks: tuple[Mark, ...] | None = None
 
     @classmethod
     def from_bytes(
@@ -202,6 +261,7 @@ class Message:
         *,
         origin: Origin | None = None,
         limit: int | None = None,
+        record: Record | None = None,
     ) -> Message:
         """Read a message, or its header block alone; the body is not looked at. Never raises on bad mail.
 
@@ -212,7 +272,7 @@ class Message:
             raise TypeError(f"Message.from_bytes takes bytes, not {type(octets).__name__}")
         block = bytes(octets[: header_length(octets)])
         header = Header(block, keep=_ALL) if limit is None else Header(block, limit=limit, keep=_ALL)
-        return cls(header, envelope, stage, account, origin)
+        return cls(header, envelope, stage, account, origin, record)
 
     @classmethod
     def from_email(
@@ -231,9 +291,23 @@ class Message:
         items = getattr(email_message, "raw_items", None)
         if items is None:
             raise TypeError(f"Message.from_email takes an email.message.Message, not {type(email_message).__name__}")
-        block, injected = _block(items())
+        return cls.from_items(items(), envelope, stage, account, origin=origin)
+
+    @classmethod
+    def from_items(
+        cls,
+        items: Iterable[tuple[str, object]],
+        envelope: Envelope | None = None,
+        stage: Stage | str | None = None,
+        account: str | None = None,
+        *,
+        origin: Origin | None = None,
+        record: Record | None = None,
+    ) -> Message:
+        """Read names and values of fields in order, as a library or an event gives them. ValueError: unknown stage."""
+        block, injected = _block(items)
         header = Header(block, keep=_ALL, has_octets=False, injected=injected)
-        return cls(header, envelope, stage, account, origin)
+        return cls(header, envelope, stage, account, origin, record)
 
     def _inferred_stage(self) -> Stage:
         if not _TRACE.isdisjoint(self.header.names):
@@ -294,7 +368,8 @@ class Message:
         sightings = self._readings.get(part.line.start)
         if sightings is None:
             entry, (name, _, value, end) = part.entry, part.line
-            mailboxes, defects = entry.decode(self.header.text, value, end)
+            decode, _, _, sign = entry.reading
+            mailboxes, defects = decode(self.header.text, value, end) if decode else ((), ())
             octets, role, cap, number = self.header.has_octets, entry.role, part.cap, part.occurrence
             sightings = [
                 _new(
@@ -311,10 +386,57 @@ class Message:
                 )
                 for address, tier, start, stop, display, mentioned in mailboxes
             ]
+            if sign is not None and self.header.text.find(sign, value, end) >= 0:
+                sightings += self._unpacked(part)
             self._readings[part.line.start] = sightings
             if defects:
                 self._list_defects[part.line.start] = [Defect(d, self.header.span(s, e), name) for d, s, e in defects]
         return sightings
+
+    def _names(self, part: Part) -> Iterator[Name]:
+        """What is packed into a field."""
+        unpack = part.entry.reading.unpack
+        if unpack is not None:
+            value = self.header.text[part.line.value : part.line.end].strip(" \t\r\n")
+            if "\n" in value:
+                value = _FOLD.sub(" ", value)
+            yield from unpack(decode_words(decode_octets(value)))
+
+    def _unpacked(self, part: Part) -> Iterator[Sighting]:
+        """The addresses among it; each has the span of the whole value."""
+        span, tier = self._value_span(part), max(Tier.PLAIN, part.cap, key=_TIERS.index)
+        for kind, value, role in self._names(part):
+            if kind == "address" and "@" in value:
+                for box in parse_all(value):
+                    if box.tier is not Tier.CANDIDATE:
+                        role = role or part.entry.role
+                        yield Sighting(box.address, role, part.line.name, part.occurrence, tier, span, box.name)
+
+    def _value_span(self, part: Part) -> tuple[int, int] | None:
+        text, (_, _, start, end) = self.header.text, part.line
+        while start < end and text[start] in " \t\r\n":
+            start += 1
+        while end > start and text[end - 1] in " \t\r\n":
+            end -= 1
+        return (start, end) if self.header.has_octets else None
+
+    @property
+    def marks(self) -> tuple[Mark, ...]:
+        """Every host name and account id that the record and the fields of the catalogue state, in that order."""
+        if self._marks is None:
+            found = list(self.record.marks) if self.record else []
+            for part in self.parts:
+                span = self._value_span(part) if part.entry.reading.unpack else None
+                for kind, value, role in self._names(part):
+                    if kind != "address":
+                        found.append(Mark(kind, value, role or part.entry.role, part.line.name, part.occurrence, span))
+            self._marks = tuple(found)
+        return self._marks
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """The fingerprint of the sending account: each id that names it, as "vendor:id", in order, each once."""
+        return tuple(dict.fromkeys(mark.value for mark in self.marks if mark.kind == "account"))
 
     def defects_of(self, part: Part) -> list[Defect]:
         """What is odd inside the address list of one field."""
@@ -323,22 +445,44 @@ class Message:
 
     def sightings_of(self, roles: Collection[Role]) -> list[Sighting]:
         """The sightings in some roles only; fields of other roles are not parsed."""
-        found = [s for s in self._envelope_sightings() if s.role in roles]
+        found = [s for s in self._stated() if s.role in roles]
         mentioned = Role.MENTIONED in roles
         for part in self.parts:
-            if mentioned or part.entry.role in roles:
+            if mentioned or not part.entry.roles.isdisjoint(roles):
                 found += [s for s in self.read(part) if s.role in roles]
-        return found
+        return found + self._mentions() if mentioned else found
 
     @property
     def sightings(self) -> tuple[Sighting, ...]:
-        """Every address once per place: the envelope first, then the header in order."""
+        """Every address once per place: envelope and record first, the header in order, then other fields."""
         if self._sightings is None:
-            found = self._envelope_sightings()
+            found = self._stated()
             for part in self.parts:
-                found += self.read(part)
-            self._sightings = tuple(found)
+                if part[0].holds:
+                    found += self.read(part)
+            self._sightings = (*found, *self._mentions())
         return self._sightings
+
+    def _mentions(self) -> list[Sighting]:
+        """The addresses in fields that nobody expects to hold one."""
+        find = self.header.text.find
+        lines = {line for line in self.header.lines if line[0] not in CATALOGUE and find("@", line[1], line[3]) >= 0}
+        if not lines:
+            return []
+        counts: dict[str, int] = {}
+        found: list[Sighting] = []
+        for line in self.header.lines:
+            occurrence = counts[line.name] = counts.get(line.name, -1) + 1
+            if line in lines:
+                found += self._unpacked(Part(entry_of(line.name) if line.name else ANY, line, occurrence, Tier.PLAIN))
+        return found
+
+    def _stated(self) -> list[Sighting]:
+        """What envelope and record name."""
+        found = self._envelope_sightings()
+        if self.record is not None:
+            found += self.record.sightings
+        return found
 
     def _envelope_sightings(self) -> list[Sighting]:
         envelope = self.envelope
@@ -373,17 +517,23 @@ class Message:
         if self._recipients is None:
             merged: dict[str, list[Sighting]] = {}
             shown: set[str] = set()
+            shows = self.shows_destination
+            record = self.record or _NOTHING_STATED
+            besides = frozenset(() if record.shown or not shows else record.sightings)
             for sighting in self.sightings_of(RECIPIENT):
                 key = sighting.address.key
                 merged.setdefault(key, []).append(sighting)
-                if sighting.role in VISIBLE and sighting.tier is not Tier.CANDIDATE:
+                if sighting.role in VISIBLE and sighting.tier is not Tier.CANDIDATE and sighting not in besides:
                     shown.add(key)  # what only some readers see conceals nothing
-            concealing = HIDDEN if self.shows_destination else HIDDEN - {Role.ENVELOPE}
+            concealing = HIDDEN if shows else HIDDEN - {Role.ENVELOPE}
+            if self.stage is Stage.ARCHIVE:
+                concealing -= {Role.ARCHIVE}  # in a copy from the archive the archive is no stranger
             self._recipients = tuple(
                 Recipient(
                     found[0].address,
                     tuple(found),
-                    key not in shown and any(s.role in concealing for s in found),
+                    key not in shown and any(s.role in concealing or s in besides for s in found),
+                    record.originals.get(key),
                 )
                 for key, found in merged.items()
             )
@@ -397,7 +547,9 @@ class Message:
     @property
     def shows_destination(self) -> bool:
         """Whether this copy has any field that would name a recipient for all to see."""
-        return any(part.entry.role in VISIBLE for part in self.parts)
+        if any(part.entry.role in VISIBLE for part in self.parts):
+            return True
+        return self.record is not None and self.record.shown and any(s.role in VISIBLE for s in self.record.sightings)
 
     # ---- what else is known
 
@@ -411,7 +563,8 @@ class Message:
 
     def levels_as(self, stream: str | None = None, field: str | None = None) -> Iterator[Level]:
         """The levels of its stream, finest first, lazily; `stream` and `field` as in `stream.levels`."""
-        return levels(self.header, self.account, stream, field, lambda: self.author)
+        record = self.record or _NOTHING_STATED
+        return levels(self.header, self.account, stream, field, lambda: self.author, record.streams, record.subject)
 
     @property
     def levels(self) -> tuple[Level, ...]:
@@ -428,18 +581,19 @@ class Message:
 
     @property
     def correlation(self) -> tuple[str, ...]:
-        """The ids that join copies of one logical message: Message-ID (RFC 5322 section 3.6.4), then the queue id."""
-        ids = [field.text.strip("<> ") for field in self.header.all("message-id")]
+        """The ids that join copies of one logical message: those of the record, Message-ID, the queue id."""
+        ids = list(self.record.ids) if self.record else []
+        ids += [found.text.strip("<> ") for found in self.header.all("message-id")]
         if self.envelope and self.envelope.queue_id:
             ids.append(self.envelope.queue_id)
-        return tuple(filter(None, ids))
+        return tuple(dict.fromkeys(filter(None, ids)))
 
     @property
     def date(self) -> datetime | None:
-        """The Date field (RFC 5322 section 3.6.1) as an aware time in UTC, or None when absent or unreadable."""
+        """The Date field (RFC 5322 section 3.6.1), else that of the record, in UTC; None when absent or unreadable."""
         fields = self.header.all("date")
         if not fields:
-            return None
+            return self.record.date if self.record else None
         from email.utils import parsedate_to_datetime
 
         try:
@@ -452,7 +606,7 @@ class Message:
     def subject(self) -> str:
         """The first Subject, decoded, for people; "" for none."""
         fields = self.header.all("subject")
-        return fields[0].text if fields else ""
+        return fields[0].text if fields else self.record.subject if self.record else ""
 
     def __repr__(self) -> str:
         """Say what kind of copy it is, never who is in it."""
@@ -460,6 +614,7 @@ class Message:
 
 
 _ALL = frozenset(CATALOGUE)
+_NOTHING_STATED = Record()
 _AFTER_CR = re.compile(r"\r[ \t]*([!-9;-~]+)[ \t]*:")
 
 

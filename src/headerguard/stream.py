@@ -1,20 +1,22 @@
 """Which routine mail is this? A key for each level that a message belongs to, finest first.
 
-A stream is what the sender's system calls it: the caller's own name, else the template id, campaign or tag that an ESP
-field carries, else the List-Id (RFC 2919). Without any of these it is the author, refined by the subject with
+A stream is what the sender's system calls it: the caller's own name, the template id, campaign or tag that an ESP field
+or event carries, the List-Id (RFC 2919). Without any of these it is the author, refined by the subject with
 everything variable masked. All keys live inside the account. Per-send ids are never used.
 """
 
 from __future__ import annotations
 
+import base64
+import json
 import re
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple, TypeGuard
 
 from headerguard.address_list import Tier, lex
 from headerguard.header import Header, decode_octets, decode_words
 
-__all__ = ["Level", "level_key", "levels", "mask"]
+__all__ = ["Level", "level_key", "level_of", "levels", "mask"]
 
 
 class Level(NamedTuple):
@@ -48,11 +50,15 @@ _ESCAPED = {ord("%"): "%25", ord("/"): "%2F", ord("-"): "%2D"}
 """So that no account can be written to look like another with a stream, or like none."""
 
 
-def level_key(account: str | None, stream: str) -> str:
-    """The baseline key of a stream as people name it ("receipts", "template:welcome")."""
+def level_of(stream: str, account: str | None = None) -> Level:
+    """The level that people mean by a name ("receipts", "template:welcome")."""
     kind, colon, value = stream.partition(":")
-    level = Level(kind, value, account) if colon and kind in _KINDS else Level("stream", stream, account)
-    return level.key
+    return Level(kind, value, account) if colon and kind in _KINDS else Level("stream", stream, account)
+
+
+def level_key(account: str | None, stream: str) -> str:
+    """The baseline key of a stream as people name it."""
+    return level_of(stream, account).key
 
 
 _KINDS = frozenset(("stream", "template", "campaign", "tag", "list", "author", "subject"))
@@ -81,21 +87,72 @@ def _list_id(value: str) -> str:
     return (found[1] if found else value).strip().lower()
 
 
+def _contact_list(value: str) -> str:
+    """X-SES-LIST-MANAGEMENT-OPTIONS: "contacts; topic=a" (Amazon SES)."""
+    return ";".join(part.strip() for part in value.split(";"))
+
+
+def _smtpapi(value: str) -> dict[str, object]:
+    """X-SMTPAPI as an object (SendGrid); an empty one for what is none."""
+    try:
+        data = json.loads(value, strict=False)
+    except (ValueError, RecursionError):
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _smtpapi_template(value: str) -> str:
+    data: object = _smtpapi(value)
+    for key in ("filters", "templates", "settings", "template_id"):
+        data = data.get(key) if isinstance(data, dict) else None
+    return data.strip() if isinstance(data, str) else ""
+
+
+def _smtpapi_category(value: str) -> str:
+    data = _smtpapi(value).get("category")
+    return _stable_parts(",".join(filter(_is_text, data if isinstance(data, list) else [data])))
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    return isinstance(value, str)
+
+
+def _postmark_tag(value: str) -> str:
+    """Feedback-ID of Postmark: base64 of the tag after the first dash, "_" for none (seen in delivered mail)."""
+    first, *_, last = value.strip().split(":") if ":" in value else ("", "")
+    tag = first.partition("-")[2]
+    try:
+        return base64.b64decode(tag + "=" * (-len(tag) % 4), validate=True).decode() if last == "postmark" else ""
+    except ValueError:
+        return ""
+
+
 _UNIQUE = re.compile(r"\d{5,}|\d{4}-\d\d-\d\d|[0-9a-f]{8}-?[0-9a-f]{4}", re.IGNORECASE)
+_WHOLE = 1 << 16
+"""Characters of a value that are read to find a name in it."""
 
 _KEYS: tuple[tuple[str, str, Callable[[str], str]], ...] = (
     ("x-mc-template", "template", _before_bar),
+    ("x-smtpapi", "template", _smtpapi_template),
     ("x-mj-templateid", "template", str.strip),
     ("x-template-id", "template", str.strip),
-    ("x-ses-configuration-set", "campaign", str.strip),
     ("x-mailjet-campaign", "campaign", str.strip),
     ("x-pm-tag", "tag", str.strip),
     ("x-mc-tags", "tag", _stable_parts),
+    ("x-smtpapi", "tag", _smtpapi_category),
     ("x-mailgun-tag", "tag", _stable_parts),
+    ("x-mailin-tag", "tag", _stable_parts),
+    ("x-postal-tag", "tag", _stable_parts),
     ("x-ses-message-tags", "tag", _ses_tags),
+    ("feedback-id", "tag", _postmark_tag),
+    ("x-ses-configuration-set", "campaign", str.strip),
+    ("x-ses-list-management-options", "campaign", _contact_list),
+    ("x-xsmailingid", "campaign", _stable_parts),
+    ("x-pm-message-stream", "campaign", str.strip),
     ("list-id", "list", _list_id),
 )
-"""Fields that name a stream, strongest first: (wire name, kind, what to take from the value)."""
+"""Fields that name a stream, finest first: (wire name, kind, what to take from the value). What the vendor's own
+precedence puts higher but covers a whole account as a rule (configuration set, message stream) comes after the tags."""
 _KEY_NAMES = frozenset(name for name, _, _ in _KEYS)
 
 
@@ -105,44 +162,54 @@ def levels(
     stream: str | None = None,
     field: str | None = None,
     author: Callable[[], str] | None = None,
+    stated: Iterable[tuple[str, str]] = (),
+    subject: str = "",
 ) -> Iterator[Level]:
     """The levels of a message, finest first, at least one; each is worked out when it is asked for.
 
-    `stream` is the caller's own name for it; `field` the header field that the configuration says to take it from;
-    `author` gives the address key of the author where the caller has read it already.
+    Every name that a message has is a level, one a kind, so that a stream survives the loss of one of them. `stream` is
+    the caller's own name for it; `field` the header field that the configuration says to take it from; `author` gives
+    the address key of the author where the caller has read it already; `stated` are kinds and values that an event
+    gives, and `subject` its subject.
     """
+    named = set()
+    for level in _named(header, account, stream, field, stated):
+        if level.kind not in named:
+            named.add(level.kind)
+            yield level
+    who = author() if author else _author(header)
+    if not named:
+        yield Level("subject", f"{who} {mask(next(_values(header, 'subject'), subject))}", account)
+    yield Level("author", who, account)
+
+
+def _named(
+    header: Header, account: str | None, stream: str | None, field: str | None, stated: Iterable[tuple[str, str]]
+) -> Iterator[Level]:
+    """The levels that the caller, an event or a field of the message names."""
     if stream:
-        kind, colon, value = stream.partition(":")
-        yield Level(kind, value, account) if colon and kind in _KINDS else Level("stream", stream, account)
-    elif named := _named(header, account, field):
-        yield named
-    else:
-        who = author() if author else _author(header)
-        yield Level("subject", f"{who} {_subject(header)}", account)
-        yield Level("author", who, account)
-        return
-    yield Level("author", author() if author else _author(header), account)
-
-
-def _named(header: Header, account: str | None, field: str | None) -> Level | None:
-    """The level that a field of the message names."""
+        yield level_of(stream, account)
     if field and (value := next(_values(header, field.lower()), "")):
-        return Level("stream", value, account)
+        yield Level("stream", value, account)
+    for kind, value in stated:
+        if taken := (_stable_parts(value) if kind == "tag" else value.strip())[:200]:
+            yield Level(kind, taken, account)
     present = header.names & _KEY_NAMES
     if present:
         for name, kind, take in _KEYS:
-            if name in present and (value := take(next(_values(header, name)))):
-                return Level(kind, value, account)
-    return None
+            if name in present:
+                values = _values(header, name, _WHOLE)
+                if value := take(",".join(values) if take is _stable_parts else next(values))[:200]:
+                    yield Level(kind, value, account)
 
 
-def _values(header: Header, name: str) -> Iterator[str]:
+def _values(header: Header, name: str, most: int = 200) -> Iterator[str]:
     for line in header.lines:
         if line.name == name:
             value = header.text[line.value : line.end].strip(" \t\r\n")
             if "\n" in value:
                 value = re.sub(r"\r?\n[ \t]+", " ", value)
-            yield decode_words(decode_octets(value))[:200]
+            yield decode_words(decode_octets(value))[:most]
 
 
 def _author(header: Header) -> str:
@@ -153,10 +220,6 @@ def _author(header: Header) -> str:
                 if box.tier is not Tier.CANDIDATE:
                     return box.address.key[:320]
     return "-"
-
-
-def _subject(header: Header) -> str:
-    return mask(next(_values(header, "subject"), ""))
 
 
 _VARIABLE = re.compile(r"\S*@\S+|\"[^\"]*\"|[#№]?\w*\d[\w./:-]*")
