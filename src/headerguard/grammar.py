@@ -247,6 +247,9 @@ _SENDGRID_PATH = re.compile(
 _MAILCHIMP_PATH = re.compile(
     r"bounce-mc\.(?P<centre>\w{1,10})_(?P<account>\d{1,20})\.[^-@]{1,64}-(?:(?P<local>[^@]{1,255})=(?P<domain>[^=@]{1,255}))?"
 )
+_MAILGUN_PATH = re.compile(
+    r"bounce\+[0-9a-f]{1,20}\.(?P<account>[0-9a-f]{1,20})-(?P<local>[^@]{1,255})=(?P<domain>[^=@]{1,255})@"
+)
 _VERP = re.compile(r"[^@+=]{0,128}[-+](?P<local>[^@=+]{1,128})=(?P<domain>[A-Za-z0-9.-]{1,255}\.[A-Za-z0-9-]{2,63})@")
 _SRS0 = re.compile(r"SRS0[-+=][^=@]{1,64}=[^=@]{1,16}=(?P<domain>[^=@]{1,255})=(?P<local>[^@]{1,255})@", re.IGNORECASE)
 _SRS1 = re.compile(
@@ -262,7 +265,7 @@ def _return_path(value: str) -> Iterator[Name]:
     """What a reverse-path encodes: the recipient (VERP), the author behind a forwarder (SRS) or a tag (BATV).
 
     SRS: the Sender Rewriting Scheme paper (Wong, 2004). BATV: draft-levine-smtp-batv. VERP: Bernstein, 1997; the forms
-    of Mandrill, Mailchimp and SendGrid as seen in delivered mail. The local part may hold "=": the last one separates.
+    of Mandrill, Mailchimp, Mailgun and SendGrid as seen in delivered mail. The local part may hold "=": the last one separates.
     """
     path = value.strip().lstrip("<")
     if found := _MANDRILL_PATH.match(path):
@@ -274,6 +277,9 @@ def _return_path(value: str) -> Iterator[Name]:
         yield from _account("mailchimp", found["account"])
         if found["local"]:
             yield Name("address", f"{found['local']}@{found['domain']}", Role.ENVELOPE)
+    elif found := _MAILGUN_PATH.match(path):
+        yield from _account("mailgun", found["account"])
+        yield Name("address", f"{found['local']}@{found['domain']}", Role.ENVELOPE)
     elif found := _SRS0.match(path) or _SRS1.match(path):
         yield Name("address", f"{found['local']}@{found['domain']}", Role.IDENTITY)
     elif found := _BATV.match(path):

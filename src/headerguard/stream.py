@@ -92,8 +92,8 @@ def _contact_list(value: str) -> str:
     return ";".join(part.strip() for part in value.split(";"))
 
 
-def _smtpapi(value: str) -> dict[str, object]:
-    """X-SMTPAPI as an object (SendGrid); an empty one for what is none."""
+def _json_object(value: str) -> dict[str, object]:
+    """JSON in a field as an object; an empty one for what is none."""
     try:
         data = json.loads(value, strict=False)
     except (ValueError, RecursionError):
@@ -102,15 +102,21 @@ def _smtpapi(value: str) -> dict[str, object]:
 
 
 def _smtpapi_template(value: str) -> str:
-    data: object = _smtpapi(value)
+    data: object = _json_object(value)
     for key in ("filters", "templates", "settings", "template_id"):
         data = data.get(key) if isinstance(data, dict) else None
     return data.strip() if isinstance(data, str) else ""
 
 
 def _smtpapi_category(value: str) -> str:
-    data = _smtpapi(value).get("category")
+    data = _json_object(value).get("category")
     return _stable_parts(",".join(filter(_is_text, data if isinstance(data, list) else [data])))
+
+
+def _msys_campaign(value: str) -> str:
+    """X-MSYS-API (SparkPost)."""
+    campaign = _json_object(value).get("campaign_id")
+    return campaign.strip() if isinstance(campaign, str) else ""
 
 
 def _is_text(value: object) -> TypeGuard[str]:
@@ -137,6 +143,7 @@ _KEYS: tuple[tuple[str, str, Callable[[str], str]], ...] = (
     ("x-mj-templateid", "template", str.strip),
     ("x-template-id", "template", str.strip),
     ("x-mailjet-campaign", "campaign", str.strip),
+    ("x-msys-api", "campaign", _msys_campaign),
     ("x-pm-tag", "tag", str.strip),
     ("x-mc-tags", "tag", _stable_parts),
     ("x-smtpapi", "tag", _smtpapi_category),
