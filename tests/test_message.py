@@ -417,7 +417,10 @@ def test_header_objects_are_read() -> None:
     copy["To"] = f"{name} <j@x.example>"
     message = Message.from_email(copy)
     assert message.subject == "Grüße, jane@client.example"
-    assert [(str(s.address), s.display_name) for s in message.sightings] == [("j@x.example", "Jörg")]
+    assert [(str(s.address), s.role, s.display_name) for s in message.sightings] == [
+        ("jane@client.example", Role.MENTIONED, None),
+        ("j@x.example", Role.TO, "Jörg"),
+    ]
 
 
 def test_address_objects_are_read() -> None:

@@ -72,7 +72,7 @@ def _entry(record: dict[str, object]) -> Entry:
         str(record["vendor"]),
         str(record["reference"]),
         reading.also | {role},
-        reading.decode is not None or reading.sign is not None,
+        reading.decode is not None or bool(reading.signs),
         bool(record.get("destination")),
         bool(record.get("single")),
         str(record.get("sample", "")),
@@ -96,7 +96,7 @@ DESTINATION = frozenset(name for name, entry in CATALOGUE.items() if entry.desti
 ANY = _entry({"name": "*", "role": "mentioned", "grammar": "text", "stage": "any", "vendor": "", "reference": ""})
 """What is true of every field: an address in it is mentioned."""
 
-_FAMILIES = {entry.name[:-1].lower(): entry for entry in FIELDS if entry.name.endswith("*")}
+_FAMILIES = {entry.name[:-1].lower(): entry for entry in FIELDS if entry.grammar != "none" and entry.name.endswith("*")}
 
 
 def entry_of(name: str) -> Entry:

@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl, unquote
 from headerguard.address_list import Reading, Tier, lex
 from headerguard.role import Role
 
-__all__ = ["Decoder", "Grammar", "Name", "Unpacker", "addresses_in", "grammar", "strings"]
+__all__ = ["SPELLED", "Decoder", "Grammar", "Name", "Unpacker", "addresses_in", "grammar", "strings"]
 
 
 class Name(NamedTuple):
@@ -40,6 +40,10 @@ Unpacker = Callable[[str], Iterator[Name]]
 """Reads a decoded, unfolded field value. Never raises."""
 
 
+SPELLED = ("@", "%40", "=?")
+"""One of these stands in every text that spells an address: as it is, in a web address, in an encoded-word."""
+
+
 class Grammar(NamedTuple):
     """How a field is read."""
 
@@ -49,8 +53,8 @@ class Grammar(NamedTuple):
     """Reads what is packed in it."""
     also: frozenset[Role] = frozenset()
     """Roles besides that of the field that what is packed may have."""
-    sign: str | None = None
-    """What stands in every value that packs an address, so that others need no unpacking; None: nothing packs one."""
+    signs: tuple[str, ...] = ()
+    """One of these stands in every value that packs an address, so others need no unpacking; empty: none packs one."""
 
 
 # ---- address lists ---------------------------------------------------------------------------------------------------
@@ -78,48 +82,78 @@ def _received(text: str, start: int, end: int) -> Reading:
 
 # ---- free text -------------------------------------------------------------------------------------------------------
 
-_LOCAL_PART = re.compile(r"[\w.!#$%'*+=^`~-]++")
+_LOCAL_PART = re.compile(r"[\w.!#$%'*+=^`~-]++|\"[^\"]++\"")
 _STRICT_LOCAL_PART = re.compile(r"[\w.+%-]++")
-_DOMAIN = re.compile(r"\w[\w-]*+(?:\.\w[\w-]*+)*+")
+_DOMAIN = re.compile(r"\w[\w-]*+(?:\.\w[\w-]*+)*+|\[[\w.:]++\]")
 _LONGEST = 320
 """Characters of a local part or domain that are looked at: RFC 3696 erratum 1690 allows 64 and 255."""
 
 
 def addresses_in(text: str) -> Iterator[str]:
-    """Every string in free text that looks like an address, in order, each once, in linear time.
+    """Every string in free text that looks like an address, in order, each once, in linear time."""
+    return iter(dict.fromkeys(address for readings in _readings(text) for address in readings))
+
+
+def _readings(text: str) -> Iterator[list[str]]:
+    """What each "@" in free text may be part of, percent-encoded ones included.
 
     A local part is taken as far as it may reach, and once more to the last character that stands between words
     elsewhere ("=", "'"), so that both readings of `user=jane@client.example` count.
     """
-    seen: set[str] = set()
-    at = text.find("@")
-    while at >= 0:
-        if found := _DOMAIN.match(text, at + 1, at + 1 + _LONGEST):
-            before = text[max(0, at - _LONGEST) : at][::-1]
-            for pattern in (_LOCAL_PART, _STRICT_LOCAL_PART):
-                if local := pattern.match(before):
-                    address = f"{local[0][::-1].lstrip('.')}@{found[0]}"
-                    if address not in seen and not address.startswith("@"):
-                        seen.add(address)
-                        yield address
-        at = text.find("@", at + 1)
+    for shown in (text, unquote(text)) if "%40" in text else (text,):
+        at = shown.find("@")
+        while at >= 0:
+            if found := _DOMAIN.match(shown, at + 1, at + 1 + _LONGEST):
+                before = shown[max(0, at - _LONGEST) : at][::-1]
+                locals_ = (pattern.match(before) for pattern in (_LOCAL_PART, _STRICT_LOCAL_PART))
+                words = dict.fromkeys(local[0][::-1].lstrip(".") for local in locals_ if local)
+                yield [f"{word}@{found[0]}" for word in words if word]
+            at = shown.find("@", at + 1)
 
 
 def _scan(value: str, role: Role | None = None) -> Iterator[Name]:
-    for text in (value, unquote(value)) if "%40" in value else (value,):
-        for address in addresses_in(text):
-            yield Name("address", address, role)
+    for address in addresses_in(value):
+        yield Name("address", address, role)
+
+
+def _rest(value: Any, named: Iterable[Name]) -> Iterator[Name]:
+    """What was found by name, then every other address in the texts of a value as mentioned."""
+    found = list(named)
+    yield from found
+    known = {address for name in found if name.kind == "address" for address in addresses_in(name.value)}
+    for text in strings(value):
+        for readings in _readings(text):
+            if known.isdisjoint(readings):
+                known.update(readings)
+                for address in readings:
+                    yield Name("address", address, Role.MENTIONED)
+
+
+def _besides(unpack: Unpacker) -> Grammar:
+    """A grammar of text that names what its unpacker knows, and mentions every other address."""
+    return Grammar(None, lambda value: _rest(value, unpack(value)), frozenset((Role.MENTIONED,)), SPELLED)
 
 
 # ---- JSON ------------------------------------------------------------------------------------------------------------
 
 
+_ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})")
+
+
 def _json(value: str) -> Any:
-    """A JSON value, or None for what is none; libraries fold inside strings, so line ends may stand there."""
+    """A JSON value, or the text where it is none; libraries fold inside strings, so line ends may stand there."""
     try:
-        return json.loads(value, strict=False)
+        return json.loads(value, strict=False, object_pairs_hook=_object)
     except (ValueError, RecursionError):
-        return None
+        return _ESCAPE.sub(lambda found: chr(int(found[1], 16)), value)
+
+
+def _object(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
+    """An object. The last member of a name counts, as readers have it; what the others say stands under no name."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        found[None] = [value for key, value in pairs if value is not found[key]]
+    return found
 
 
 def strings(value: Any) -> Iterator[str]:
@@ -147,21 +181,10 @@ def _each(value: Any) -> Iterable[Any]:
     return value if isinstance(value, list) else () if value is None else (value,)
 
 
-def _texts(value: Any, role: Role | None = None, kind: str = "address") -> Iterator[Name]:
+def _texts(value: Any, role: Role | None = None) -> Iterator[Name]:
     for item in _each(value):
         if isinstance(item, str):
-            yield Name(kind, item, role)
-
-
-def _rest(value: Any, named: Iterable[Name]) -> Iterator[Name]:
-    """What was found by name, then every other address in the value as mentioned."""
-    found = list(named)
-    yield from found
-    known = {address for name in found for address in addresses_in(name.value)}
-    for text in strings(value):
-        for address in addresses_in(text):
-            if address not in known:
-                yield Name("address", address, Role.MENTIONED)
+            yield Name("address", item, role)
 
 
 def _smtpapi(value: str) -> Iterator[Name]:
@@ -169,7 +192,7 @@ def _smtpapi(value: str) -> Iterator[Name]:
     data = _json(value)
     settings = _at(data, "filters", "bcc", "settings")
     named = [*_texts(_at(data, "to")), *_texts(_at(settings, "email"))]
-    named += _texts(_at(data, "filters", "dkim", "settings", "domain"), Role.IDENTITY, "host")
+    named += _hosts(_at(data, "filters", "dkim", "settings", "domain"), Role.IDENTITY)
     named += _hosts(_at(data, "filters", "spamcheck", "settings", "url"), Role.TRACKING)
     return _rest(data, named)
 
@@ -192,8 +215,7 @@ def _recipient_variables(value: str) -> Iterator[Name]:
 
 def _mentioned(value: str) -> Iterator[Name]:
     """Any JSON, or text that was to be JSON."""
-    data = _json(value)
-    return _scan(value, Role.MENTIONED) if data is None else _rest(data, ())
+    return _rest(_json(value), ())
 
 
 # ---- stamps ----------------------------------------------------------------------------------------------------------
@@ -215,49 +237,49 @@ def _account(vendor: str, value: object) -> Iterator[Name]:
 
 def _postmark_stamp(value: str) -> Iterator[Name]:
     """X-PM-RCPT: base64 of "m<k>|<account>|<server>|<recipient>" between bars (seen in delivered mail)."""
-    parts = _base64(value.strip().strip("|")).split("|")
+    stamp = _base64(value.strip().strip("|"))
+    parts = stamp.split("|")
+    named: list[Name] = []
     if len(parts) >= 4:
-        yield from _account("postmark", parts[1])
-        yield from _account("postmark-server", parts[2])
-        yield Name("address", parts[3])
+        named = [*_account("postmark", parts[1]), *_account("postmark-server", parts[2]), Name("address", parts[3])]
+    return _rest([stamp, value], named)
 
 
 def _mailgun_stamp(value: str) -> Iterator[Name]:
     """X-Mailgun-Sid: base64 of a JSON array [.., recipient, account] (seen in delivered mail)."""
     data = _json(_base64(value))
+    named: list[Name] = []
     if isinstance(data, list) and len(data) >= 2:
-        yield from _texts(data[1])
-        yield from _account("mailgun", data[2] if len(data) > 2 else None)
+        named = [*_texts(data[1]), *_account("mailgun", data[2] if len(data) > 2 else None)]
+    return _rest([data, value], named)
 
 
 def _sparkpost_stamp(value: str) -> Iterator[Name]:
     """X-MSFBL: opaque, a bar, base64 of a JSON object with the recipient in r (seen in delivered mail)."""
     data = _json(_base64(value.rpartition("|")[2]))
-    yield from _texts(_at(data, "r"))
-    yield from _account("sparkpost", _at(data, "customer_id"))
-    yield from _account("sparkpost-subaccount", _at(data, "subaccount_id") or None)
+    named = [*_texts(_at(data, "r")), *_account("sparkpost", _at(data, "customer_id"))]
+    named += _account("sparkpost-subaccount", _at(data, "subaccount_id") or None)
+    return _rest([data, value], named)
 
 
 # ---- return paths ----------------------------------------------------------------------------------------------------
 
+_RECIPIENT = r"(?P<local>[^@]{1,255})=(?P<domain>[^=@]{1,255})"
 _MANDRILL_PATH = re.compile(r"bounce-md_(?P<account>\d{1,20})\.[0-9a-f]{8}\.v1-[0-9a-f]{32}@", re.IGNORECASE)
-_SENDGRID_PATH = re.compile(
-    r"bounces\+(?P<account>\d{1,20})-[0-9a-f]{1,40}-(?P<local>[^@]{1,255})=(?P<domain>[^=@]{1,255})@"
-)
+_SENDGRID_PATH = re.compile(rf"bounces\+(?P<account>\d{{1,20}})-[0-9a-f]{{1,40}}-{_RECIPIENT}@", re.IGNORECASE)
 _MAILCHIMP_PATH = re.compile(
-    r"bounce-mc\.(?P<centre>\w{1,10})_(?P<account>\d{1,20})\.[^-@]{1,64}-(?:(?P<local>[^@]{1,255})=(?P<domain>[^=@]{1,255}))?"
+    rf"bounce-mc\.\w{{1,10}}_(?P<account>\d{{1,20}})\.[^-@]{{1,64}}-(?:{_RECIPIENT})?@", re.IGNORECASE
 )
-_MAILGUN_PATH = re.compile(
-    r"bounce\+[0-9a-f]{1,20}\.(?P<account>[0-9a-f]{1,20})-(?P<local>[^@]{1,255})=(?P<domain>[^=@]{1,255})@"
-)
-_VERP = re.compile(r"[^@+=]{0,128}[-+](?P<local>[^@=+]{1,128})=(?P<domain>[A-Za-z0-9.-]{1,255}\.[A-Za-z0-9-]{2,63})@")
-_SRS0 = re.compile(r"SRS0[-+=][^=@]{1,64}=[^=@]{1,16}=(?P<domain>[^=@]{1,255})=(?P<local>[^@]{1,255})@", re.IGNORECASE)
-_SRS1 = re.compile(
-    r"SRS1[-+=][^=@]{1,64}=[^=@]{1,255}=[-+=]?=?[^=@]{1,64}=[^=@]{1,16}=(?P<domain>[^=@]{1,255})=(?P<local>[^@]{1,255})@",
+_VERP = re.compile(
+    r"[^@+=]{0,128}(?:\+(?:[0-9a-f.]{1,64}-)?|-)(?P<local>[^@]{1,128})"
+    r"=(?P<domain>[A-Za-z0-9.-]{1,255}\.[A-Za-z0-9-]{2,63})@",
     re.IGNORECASE,
 )
+_STAMPED = r"[^=@]{1,64}=[^=@]{1,16}=(?P<domain>[^=@]{1,255})=(?P<local>[^@]{1,255})@"
+_SRS = re.compile(rf"SRS(?:0[-+=]|1[-+=][^=@]{{1,64}}=[^=@]{{1,255}}=[-+=]?){_STAMPED}", re.IGNORECASE)
 _BATV = re.compile(
-    r"prvs=(?:[0-9a-z]{4,20}=(?P<local>[^=@]{1,255})|(?P<old>[^=@]{1,255})/[0-9a-z]{4,20})@(?P<domain>[^>\s@]{1,255})"
+    r"prvs=(?:[0-9a-z]{4,20}=(?P<local>[^@]{1,255})|(?P<old>[^@/]{1,255})/[0-9a-z]{4,20})@(?P<domain>[^>\s@]{1,255})",
+    re.IGNORECASE,
 )
 
 
@@ -265,27 +287,24 @@ def _return_path(value: str) -> Iterator[Name]:
     """What a reverse-path encodes: the recipient (VERP), the author behind a forwarder (SRS) or a tag (BATV).
 
     SRS: the Sender Rewriting Scheme paper (Wong, 2004). BATV: draft-levine-smtp-batv. VERP: Bernstein, 1997; the forms
-    of Mandrill, Mailchimp, Mailgun and SendGrid as seen in delivered mail. The local part may hold "=": the last one separates.
+    of Mandrill, Mailchimp and SendGrid as seen in delivered mail. The local part may hold "=": the last one separates.
+    What is behind a forwarder or a tag may encode a recipient in turn.
     """
     path = value.strip().lstrip("<")
-    if found := _MANDRILL_PATH.match(path):
-        yield from _account("mandrill", found["account"])
-    elif found := _SENDGRID_PATH.match(path):
-        yield from _account("sendgrid", found["account"])
-        yield Name("address", f"{found['local']}@{found['domain']}", Role.ENVELOPE)
-    elif found := _MAILCHIMP_PATH.match(path):
-        yield from _account("mailchimp", found["account"])
-        if found["local"]:
-            yield Name("address", f"{found['local']}@{found['domain']}", Role.ENVELOPE)
-    elif found := _MAILGUN_PATH.match(path):
-        yield from _account("mailgun", found["account"])
-        yield Name("address", f"{found['local']}@{found['domain']}", Role.ENVELOPE)
-    elif found := _SRS0.match(path) or _SRS1.match(path):
-        yield Name("address", f"{found['local']}@{found['domain']}", Role.IDENTITY)
-    elif found := _BATV.match(path):
-        yield Name("address", f"{found['local'] or found['old']}@{found['domain']}", Role.IDENTITY)
-    elif found := _VERP.match(path):
-        yield Name("address", f"{found['local']}@{found['domain']}", Role.ENVELOPE)
+    while found := _SRS.match(path) or _BATV.match(path):
+        local = found["local"] or found["old"]
+        yield Name("address", f"{local}@{found['domain']}", Role.IDENTITY)
+        path = f"{local}@{found['domain']}"
+    for vendor, pattern in _PATHS:
+        if found := pattern.match(path):
+            named = found.groupdict()
+            yield from _account(vendor, named.get("account"))
+            if named.get("local"):
+                yield Name("address", f"{named['local']}@{named['domain']}", Role.ENVELOPE)
+            return
+
+
+_PATHS = (("mandrill", _MANDRILL_PATH), ("sendgrid", _SENDGRID_PATH), ("mailchimp", _MAILCHIMP_PATH), ("", _VERP))
 
 
 _SENDGRID_HOP = re.compile(r"from ([A-Za-z0-9+/]{8,14}={0,2}) \(unknown\)\s+by \S{1,255} \(SG\) with HTTP")
@@ -301,20 +320,25 @@ def _received_by(value: str) -> Iterator[Name]:
 
 # ---- tags and parameters ---------------------------------------------------------------------------------------------
 
+_QUOTED_OCTET = re.compile(r"=([0-9A-Fa-f]{2})")
 _PARAMETER = re.compile(r"([A-Za-z][\w.-]{0,40})[ \t]*=[ \t]*(?:\"([^\"]{0,998})\"|([^\s;()\"]{1,998}))")
 
 
 def _dkim(value: str) -> Iterator[Name]:
     """d=, i= and the copied fields z= of a signature (RFC 6376 section 3.5)."""
+    named: list[Name] = []
+    others: list[str] = []
     for part in value.split(";"):
         tag, _, text = part.partition("=")
         tag, text = tag.strip(), re.sub(r"\s+", "", text)
-        if tag == "d":
-            yield from _hosts(text)
-        elif tag == "i" and not text.startswith("@"):
-            yield Name("address", text)
-        elif tag == "z":
-            yield from _scan(re.sub(r"=([0-9A-F]{2})", lambda m: chr(int(m[1], 16)), text), Role.MENTIONED)
+        if tag == "z":
+            copied = _QUOTED_OCTET.sub(lambda found: chr(int(found[1], 16)), text)
+            named += _scan(copied, Role.MENTIONED)
+        else:
+            named += _hosts(text) if tag == "d" else ()
+            named += [Name("address", text)] if tag == "i" and not text.startswith("@") else ()
+            others += [tag, text]
+    return _rest(others, named)
 
 
 _ASSERTED = {"smtp.mailfrom", "header.i", "smtp.auth"}
@@ -377,18 +401,19 @@ def _uris(value: str) -> Iterator[Name]:
         else:
             yield from _hosts(uri)
             yield from _scan(uri, Role.MENTIONED)
+    yield from _scan(_URI.sub(" ", value), Role.MENTIONED)
 
 
 def _mailto(rest: str) -> Iterator[Name]:
     path, _, query = rest.partition("?")
     for address in path.split(","):
         yield Name("address", unquote(address))
-    for key, text in parse_qsl(query.replace("&amp;", "&")) if query else ():
+    for key, text in parse_qsl(query.replace("&amp;", "&"), keep_blank_values=True) if query else ():
         if key.lower() in ("to", "cc", "bcc"):
             for address in text.split(","):
                 yield Name("address", address, Role.MENTIONED)
         else:
-            yield from _scan(text, Role.MENTIONED)
+            yield from _scan(f"{key} {text}", Role.MENTIONED)
 
 
 def _message_id(value: str) -> Iterator[Name]:
@@ -400,34 +425,30 @@ def _message_id(value: str) -> Iterator[Name]:
 # ---- accounts --------------------------------------------------------------------------------------------------------
 
 
-def _account_id(vendor: str, value: str) -> Iterator[Name]:
-    return _account(vendor, value)
-
-
 def _feedback_id(value: str) -> Iterator[Name]:
     """Feedback-ID: the parts that stay the same for an account; the last names the ESP (seen in delivered mail)."""
-    parts = value.strip().split(":")
-    esp = parts[-1].strip().lower()
-    if esp == "md":
-        yield from _account("mandrill", parts[0])
-    elif esp == "mc":
-        yield from _account("mailchimp", parts[0])
-    elif esp == "postmark" and len(parts) >= 4:
-        yield from _account("postmark-server", parts[1].removeprefix("s"))
-        yield from _account("postmark", parts[2].removeprefix("a"))
-    elif esp == "amazonses":
-        yield from _account("ses-feedback", parts[0])
-    elif esp == "sfmktgcld":
-        yield from _account("sfmc", parts[0])
+    *parts, esp = (part.strip() for part in value.split(":"))
+    match [*parts, esp.lower()]:
+        case [account, _, "md"]:
+            yield from _account("mandrill", account)
+        case [account, _, _, "mc"]:
+            yield from _account("mailchimp", account)
+        case [_, server, account, "postmark"]:
+            yield from _account("postmark-server", server.removeprefix("s"))
+            yield from _account("postmark", account.removeprefix("a"))
+        case [*_, identity, "amazonses"]:  # a sender may put its own parts first
+            yield from _account("ses-feedback", identity)
+        case [business, _, _, "sfmktgcld"]:
+            yield from _account("sfmc", business)
 
 
 def _arn(value: str) -> Iterator[Name]:
     """An Amazon resource name: the account in its fifth part, the identity at its end."""
-    parts = value.strip().split(":")
-    if len(parts) >= 6:
-        yield from _account("ses", parts[4])
-        identity = parts[5].rpartition("/")[2]
-        yield from _scan(identity, Role.IDENTITY) if "@" in identity else _hosts(identity, Role.IDENTITY)
+    match value.strip().split(":", 5):
+        case ["arn", _, _, _, account, resource]:
+            yield from _account("ses", account)
+            identity = resource.rpartition("/")[2]
+            yield from _scan(identity, Role.IDENTITY) if "@" in identity else _hosts(identity, Role.IDENTITY)
 
 
 def _mandrill_user(value: str) -> Iterator[Name]:
@@ -456,33 +477,36 @@ def _list_id(value: str) -> Iterator[Name]:
 
 # ---- the table -------------------------------------------------------------------------------------------------------
 
+_MENTIONED = frozenset((Role.MENTIONED,))
+_ALWAYS = ("",)
+
 _GRAMMARS: dict[str, Grammar] = {
     "none": Grammar(),
     "address-list": Grammar(lex),
     "path": Grammar(_path),
-    "return-path": Grammar(_path, _return_path, frozenset((Role.ENVELOPE, Role.IDENTITY)), "="),
+    "return-path": Grammar(_path, _return_path, frozenset((Role.ENVELOPE, Role.IDENTITY)), ("=",)),
     "received": Grammar(_received, _received_by),
-    "text": Grammar(None, _scan, sign="@"),
-    "typed-address": Grammar(None, _typed_address, sign="@"),
-    "address-semicolon": Grammar(None, _before_semicolon, sign="@"),
-    "json": Grammar(None, _mentioned, frozenset((Role.MENTIONED,)), sign=""),
-    "smtpapi": Grammar(None, _smtpapi, frozenset((Role.MENTIONED, Role.IDENTITY, Role.TRACKING)), sign=""),
-    "msys-api": Grammar(None, _msys_api, frozenset((Role.CC, Role.MENTIONED)), sign=""),
-    "recipient-variables": Grammar(None, _recipient_variables, frozenset((Role.MENTIONED,)), sign=""),
-    "postmark-stamp": Grammar(None, _postmark_stamp, sign=""),
-    "mailgun-stamp": Grammar(None, _mailgun_stamp, sign=""),
-    "sparkpost-stamp": Grammar(None, _sparkpost_stamp, sign=""),
-    "dkim": Grammar(None, _dkim, frozenset((Role.MENTIONED,)), sign="@"),
-    "authentication-results": Grammar(None, _authentication_results, frozenset((Role.DELIVERED,)), sign="@"),
-    "uri-list": Grammar(None, _uris, frozenset((Role.MENTIONED,)), ":"),
-    "list-id": Grammar(None, _list_id),
-    "host": Grammar(None, _hosts),
+    "text": Grammar(None, _scan, signs=SPELLED),
+    "typed-address": _besides(_typed_address),
+    "address-semicolon": _besides(_before_semicolon),
+    "json": Grammar(None, _mentioned, _MENTIONED, _ALWAYS),
+    "smtpapi": Grammar(None, _smtpapi, _MENTIONED | {Role.IDENTITY, Role.TRACKING}, _ALWAYS),
+    "msys-api": Grammar(None, _msys_api, _MENTIONED | {Role.CC}, _ALWAYS),
+    "recipient-variables": Grammar(None, _recipient_variables, _MENTIONED, _ALWAYS),
+    "postmark-stamp": Grammar(None, _postmark_stamp, _MENTIONED, _ALWAYS),
+    "mailgun-stamp": Grammar(None, _mailgun_stamp, _MENTIONED, _ALWAYS),
+    "sparkpost-stamp": Grammar(None, _sparkpost_stamp, _MENTIONED, _ALWAYS),
+    "dkim": Grammar(None, _dkim, _MENTIONED, SPELLED),
+    "authentication-results": _besides(_authentication_results)._replace(also=_MENTIONED | {Role.DELIVERED}),
+    "uri-list": Grammar(None, _uris, _MENTIONED, SPELLED),
+    "list-id": _besides(_list_id),
+    "host": _besides(_hosts),
     "message-id": Grammar(None, _message_id),
-    "feedback-id": Grammar(None, _feedback_id),
-    "arn": Grammar(None, _arn, frozenset((Role.IDENTITY,)), sign="@"),
-    "mandrill-user": Grammar(None, _mandrill_user),
-    "mailchimp-user": Grammar(None, _mailchimp_user),
-    "job": Grammar(None, _job),
+    "feedback-id": _besides(_feedback_id),
+    "arn": _besides(_arn)._replace(also=_MENTIONED | {Role.IDENTITY}),
+    "mandrill-user": _besides(_mandrill_user),
+    "mailchimp-user": _besides(_mailchimp_user),
+    "job": _besides(_job),
 }
 
 
@@ -490,7 +514,7 @@ def grammar(name: str) -> Grammar:
     """A grammar by its name in the catalogue; "parameters a b" and "account vendor" take words. Raises KeyError."""
     first, *words = name.split()
     if first == "parameters":
-        return Grammar(None, partial(_parameters, frozenset(words)), sign="@")
+        return _besides(partial(_parameters, frozenset(words)))
     if first == "account":
-        return Grammar(None, partial(_account_id, words[0]))
+        return _besides(partial(_account, words[0]))
     return _GRAMMARS[name]

@@ -14,9 +14,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from headerguard.address import Address
-from headerguard.address_list import Tier, is_plain, parse, parse_all
+from headerguard.address_list import Tier, is_plain, lex, parse, parse_all
 from headerguard.fields import ANY, CATALOGUE, HIDDEN, RECIPIENT, VISIBLE, Entry, Role, entry_of
-from headerguard.grammar import Name
+from headerguard.grammar import SPELLED, Name
 from headerguard.header import (
     Defect,
     DefectName,
@@ -368,7 +368,7 @@ class Message:
         sightings = self._readings.get(part.line.start)
         if sightings is None:
             entry, (name, _, value, end) = part.entry, part.line
-            decode, _, _, sign = entry.reading
+            decode, _, _, signs = entry.reading
             mailboxes, defects = decode(self.header.text, value, end) if decode else ((), ())
             octets, role, cap, number = self.header.has_octets, entry.role, part.cap, part.occurrence
             sightings = [
@@ -386,12 +386,16 @@ class Message:
                 )
                 for address, tier, start, stop, display, mentioned in mailboxes
             ]
-            if sign is not None and self.header.text.find(sign, value, end) >= 0:
+            if signs and self._holds(signs, value, end):
                 sightings += self._unpacked(part)
             self._readings[part.line.start] = sightings
             if defects:
                 self._list_defects[part.line.start] = [Defect(d, self.header.span(s, e), name) for d, s, e in defects]
         return sightings
+
+    def _holds(self, signs: tuple[str, ...], start: int, end: int) -> bool:
+        find = self.header.text.find
+        return any(find(sign, start, end) >= 0 for sign in signs)
 
     def _names(self, part: Part) -> Iterator[Name]:
         """What is packed into a field."""
@@ -403,14 +407,16 @@ class Message:
             yield from unpack(decode_words(decode_octets(value)))
 
     def _unpacked(self, part: Part) -> Iterator[Sighting]:
-        """The addresses among it; each has the span of the whole value."""
-        span, tier = self._value_span(part), max(Tier.PLAIN, part.cap, key=_TIERS.index)
+        """The addresses among it, each once in a role; each has the span of the whole value."""
+        span, seen = self._value_span(part), set()
         for kind, value, role in self._names(part):
             if kind == "address" and "@" in value:
-                for box in parse_all(value):
-                    if box.tier is not Tier.CANDIDATE:
-                        role = role or part.entry.role
-                        yield Sighting(box.address, role, part.line.name, part.occurrence, tier, span, box.name)
+                for box in lex(encode_octets(value).decode("latin-1")).mailboxes:
+                    meant = Role.MENTIONED if box.mentioned else role or part.entry.role
+                    tier = max(box.tier, part.cap, key=_TIERS.index)
+                    if (box.address, meant) not in seen:
+                        seen.add((box.address, meant))
+                        yield Sighting(box.address, meant, part.line.name, part.occurrence, tier, span, box.name)
 
     def _value_span(self, part: Part) -> tuple[int, int] | None:
         text, (_, _, start, end) = self.header.text, part.line
@@ -465,16 +471,19 @@ class Message:
 
     def _mentions(self) -> list[Sighting]:
         """The addresses in fields that nobody expects to hold one."""
-        find = self.header.text.find
-        lines = {line for line in self.header.lines if line[0] not in CATALOGUE and find("@", line[1], line[3]) >= 0}
-        if not lines:
+        signs = tuple(sign for sign in SPELLED if sign in self.header.text)
+        odd = {line for line in self.header.lines if line[0] not in CATALOGUE and self._holds(signs, line[1], line[3])}
+        if not odd:
             return []
         counts: dict[str, int] = {}
         found: list[Sighting] = []
         for line in self.header.lines:
             occurrence = counts[line.name] = counts.get(line.name, -1) + 1
-            if line in lines:
-                found += self._unpacked(Part(entry_of(line.name) if line.name else ANY, line, occurrence, Tier.PLAIN))
+            if line in odd:
+                entry = entry_of(line.name) if line.name else ANY
+                if self._holds(signs, line.start, line.value):  # in the very name
+                    line = line._replace(value=line.start)
+                found += self._unpacked(Part(entry, line, occurrence, Tier.PLAIN))
         return found
 
     def _stated(self) -> list[Sighting]:
