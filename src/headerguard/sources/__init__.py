@@ -1,7 +1,7 @@
 """Copies of mail, wherever they lie: `read` gives their messages one by one, in constant memory on any size.
 
 `KINDS` is the table of what can be read. A kind is named, or recognised: a directory by its folders, a file
-by its first octets.
+by its first octets. Compressed files and archives are looked into (`containers`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from difflib import get_close_matches
 from headerguard.errors import ConfigError, SourceError
 from headerguard.message import Message, Stage
 from headerguard.sources import mailbox, rfc5322
+from headerguard.sources.containers import look_inside
 from headerguard.sources.window import (
     Items,
     Place,
@@ -125,9 +126,10 @@ def read(
     """Give every message of a copy: a path, an open binary file (it need not seek), or the octets themselves.
 
     `kind` is an id of `KINDS`; None recognises it, for each file of a directory by itself. In a directory
-    that is no Maildir every regular file is read, by name, hidden ones aside. `stage` says what the copies
-    show; None leaves it to the kind and the message. `progress` takes numbers of octets as they are dealt
-    with, in all `total` at most.
+    that is no Maildir every regular file is read, by name, hidden ones aside. A file that is compressed (gzip,
+    bzip2, xz) is read as what comes out of it, and an archive (tar, compressed or not; ZIP) as a directory of
+    its members. `stage` says what the copies show; None leaves it to the kind and the message. `progress` takes
+    numbers of octets as they are dealt with, compressed ones as they lie on the disk, in all `total` at most.
 
     What cannot be read is a SourceError that goes to `on_error`, and reading goes on; without `on_error` one
     that lists them all is raised after the last message. Raises ConfigError at once for an unknown kind or
@@ -190,7 +192,7 @@ def _items(
     progress: Progress | None,
 ) -> Items:
     """Open what was given, whatever it is."""
-    reader = _recognised if kind is None else KINDS[kind].reader
+    reader = _reader(kind)
     if isinstance(source, str | os.PathLike):
         yield from _path(os.fsdecode(source), kind, reader, place, progress)
     elif reader is None:
@@ -202,6 +204,12 @@ def _items(
         name = getattr(source, "name", None)
         named = place._replace(path=name) if isinstance(name, str) and not name.startswith("<") else place
         yield from read_window(Window(source, progress), reader, named)
+
+
+def _reader(kind: str | None) -> Reader | None:
+    """What reads a file of a kind, and such files where they are compressed or in an archive."""
+    reader = _recognised if kind is None else KINDS[kind].reader
+    return None if reader is None else look_inside(reader)
 
 
 def _path(path: str, kind: str | None, reader: Reader | None, place: Place, progress: Progress | None) -> Items:

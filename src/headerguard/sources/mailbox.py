@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from headerguard.errors import SourceError
 from headerguard.sources import rfc5322
+from headerguard.sources.containers import look_inside
 from headerguard.sources.rfc5322 import AHEAD, FIELD, block_end, first_line, has_field, not_mail
 from headerguard.sources.window import CHUNK, Items, Place, Progress, Window, names, read_path
 
@@ -271,7 +272,7 @@ def read_maildir(path: str, place: Place, progress: Progress | None = None) -> I
         if isinstance(file, SourceError):
             yield file
         else:
-            yield from read_path(_moved(file), rfc5322.read, place, progress)
+            yield from read_path(_moved(file), look_inside(rfc5322.read), place, progress)
 
 
 def maildir_files(path: str, place: Place) -> Iterator[str | SourceError]:

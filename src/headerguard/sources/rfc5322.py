@@ -115,7 +115,7 @@ def not_mail(window: Window) -> str:
     data = window.data
     if data.startswith(_MAGICS):
         return next(what for magic, what in _MAGIC.items() if data.startswith(magic))
-    if data.startswith(b"ustar", 257):
+    if data.startswith(b"ustar", 257) and b"\n" not in data[:257]:  # a sender can write "ustar" anywhere
         return "a tar archive"
     if FIELD.match(data):
         return ""

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 from headerguard.errors import SourceError
 from headerguard.message import Message, Origin, Stage
 
-__all__ = ["CHUNK", "FIRST", "Items", "Place", "Progress", "Readable", "Reader", "Window", "read_path"]
+__all__ = ["CHUNK", "FIRST", "Items", "Place", "Progress", "Readable", "Reader", "Seekable", "Window", "read_path"]
 
 FIRST = 16_384
 """Octets of the first look at a file: nearly every header block ends within them."""
@@ -30,9 +30,16 @@ class Readable(Protocol):
         ...
 
 
-class _Seekable(Readable, Protocol):
-    def seek(self, offset: int, whence: int, /) -> int: ...
-    def seekable(self) -> bool: ...
+class Seekable(Readable, Protocol):
+    """A binary file that may be read anywhere."""
+
+    def seek(self, offset: int, whence: int, /) -> int:
+        """Move, and give where that is."""
+        ...
+
+    def seekable(self) -> bool:
+        """Whether it can move at all."""
+        ...
 
 
 class Place(NamedTuple):
@@ -84,7 +91,7 @@ class Window:
     step: int
     """Octets to ask for at least (the memory that a small copy costs)."""
 
-    def __init__(self, file: Readable, progress: Progress | None = None, *, owned: _Seekable | None = None) -> None:
+    def __init__(self, file: Readable, progress: Progress | None = None, *, owned: Seekable | None = None) -> None:
         """Look at `file` from where it stands; `owned` is the same file when nobody else reads it."""
         self._file, self._progress = file, progress
         self._seekable = owned if owned is not None and owned.seekable() else None
@@ -142,6 +149,20 @@ class Window:
             if self._progress is not None:
                 self._progress(ahead)
         self.release(at)
+
+    def whole(self) -> Seekable | None:
+        """The file itself, for reading it in another order, where the window owns one that can seek.
+
+        The window ends with that; what is read past it is told to `count`.
+        """
+        if self._seekable is not None:
+            self.data, self.ended = bytearray(), True
+        return self._seekable
+
+    def count(self, size: int) -> None:
+        """Count octets as dealt with."""
+        if self._progress is not None:
+            self._progress(size)
 
     def finish(self) -> None:
         """Count the octets that nobody needs to read as dealt with, where their number can be had."""
