@@ -49,13 +49,14 @@ def profile_of(baseline: Baseline, key: str = "-/tag:receipt") -> Profile:
 
 def test_a_message_is_learned_at_every_level() -> None:
     baseline = learned([receipt(), receipt("joe@client.example"), receipt("a@other.example")], DAY)
-    assert set(baseline.streams) == {"-/tag:receipt", "-/author:shop@shop.example"}
+    assert set(baseline.streams) == {"-/tag:receipt", "-/author:shop@shop.example", "-/account:"}
     for profile in baseline.streams.values():
         assert profile.seen == Seen(3, DAY, DAY)
         assert profile.messages == 3
         assert profile.roles == {
             "from": RoleHistory(3, {"shop.example": Seen(3, DAY, DAY)}),
             "to": RoleHistory(3, {"client.example": Seen(2, DAY, DAY), "other.example": Seen(1, DAY, DAY)}),
+            "shown": RoleHistory(3, {"1": Seen(3, DAY, DAY)}),
         }
 
 
@@ -102,7 +103,7 @@ def test_of_the_envelope_only_hidden_recipients_are_learned() -> None:
 
 @pytest.mark.parametrize("line", ["Delivered-To: a@x.example", "Received: from a by b for <a@x.example>; x"])
 def test_roles_that_say_nothing_about_intent_are_not_learned(line: str) -> None:
-    assert set(profile_of(learned([receipt("jane@client.example", line)])).roles) == {"from", "to"}
+    assert set(profile_of(learned([receipt("jane@client.example", line)])).roles) == {"from", "to", "shown"}
 
 
 def test_a_mention_is_not_learned() -> None:

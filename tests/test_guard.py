@@ -766,8 +766,14 @@ def test_a_young_stream_borrows_from_its_author_and_says_nothing_about_unused_ro
     guard = trained()
     young = wire(SHOP, "To: a@b.example", "Cc: d@e.example", "X-PM-Tag: fresh")
     assert found(guard.check(young)) == []  # other streams of this author never used Cc: that proves nothing
-    other_author = wire("From: z@evil.example", "To: a@b.example", "X-PM-Tag: fresh")
-    assert found(guard.check(other_author)) == []
+
+
+def test_a_young_stream_of_an_author_whom_the_account_never_had_is_judged_by_the_account() -> None:
+    guard = trained()
+    other_author = wire("From: z@evil.example", "To: a@b.example", "Bcc: d@e.example", "X-PM-Tag: fresh")
+    assert found(guard.check(other_author)) == ["evil.example", "e.example"]
+    unnamed = wire("From: z@evil.example", "To: a@b.example", "Subject: a bounce, say")
+    assert found(guard.check(unnamed)) == []
 
 
 def test_a_young_stream_borrows_nothing_about_an_envelope_that_hid_nobody() -> None:

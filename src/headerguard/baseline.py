@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, NamedTuple
@@ -19,12 +19,23 @@ from typing import Any, NamedTuple
 from headerguard.address import BUNDLED, SuffixList
 from headerguard.address_list import Tier
 from headerguard.errors import BaselineError
-from headerguard.fields import Role
+from headerguard.fields import MARKED, Role
 from headerguard.finding import History
 from headerguard.message import Message
 from headerguard.stream import Level
 
-__all__ = ["CLOSED_VALUES", "ENOUGH", "Baseline", "Profile", "RoleHistory", "Seen"]
+__all__ = [
+    "ACCOUNT",
+    "CLOSED_VALUES",
+    "ENOUGH",
+    "SHOWN",
+    "TRACKING_HOST",
+    "Baseline",
+    "Profile",
+    "RoleHistory",
+    "Seen",
+    "bucket",
+]
 
 SCHEMA = 1
 ENOUGH = 20
@@ -56,6 +67,13 @@ LEARNED_ROLES = frozenset(
 )
 """Roles whose registrable domains are learned. Of the envelope only the recipients that the header does not name."""
 
+ACCOUNT = "account"
+"""Learned like a role: the fingerprints of the sending account ("vendor:id")."""
+TRACKING_HOST = "tracking host"
+"""Learned like a role: the registrable domains of tracking and unsubscribe hosts."""
+SHOWN = "shown"
+"""Learned like a role: how many recipients a message shows, as a bucket."""
+
 
 class Seen(NamedTuple):
     """How often a value was seen, and when. Days are proleptic Gregorian ordinals in UTC; 0 is "no date"."""
@@ -71,6 +89,11 @@ class Seen(NamedTuple):
 
 
 _NEVER = Seen(0, 0, 0)
+
+
+def bucket(count: int) -> str:
+    """A number of recipients as it is learned: 0, 1, 2, 3-9 or 10+."""
+    return str(count) if count < 3 else "3-9" if count < 10 else "10+"
 
 
 def _day(ordinal: int) -> date | None:
@@ -144,13 +167,20 @@ class Profile:
         history = self.roles.get(role)
         return history is not None and history.values is not None and domain in history.values
 
-    def history(self, role: Role | None = None) -> History:
+    def values(self, role: str) -> frozenset[str] | None:
+        """What a role has shown in enough messages; None where that is too little to judge by, or too much."""
+        history = self.roles.get(role)
+        if history is None or history.messages < ENOUGH or history.values is None:
+            return None
+        return frozenset(history.values)
+
+    def history(self, role: str | None = None) -> History:
         """What a finding tells about it."""
         values = self.roles[role].values if role is not None and role in self.roles else None
         known = sorted(values or {}, key=lambda value: (-(values or {})[value].count, value))
         return History(self.seen.count, _day(self.seen.first), _day(self.seen.last), tuple(known[:5]))
 
-    def learn(self, roles: dict[Role, set[str]], day: int) -> None:
+    def learn(self, roles: Mapping[str, set[str]], day: int) -> None:
         """Add one message."""
         self.seen += Seen(1, day, day)
         for role, domains in roles.items():
@@ -198,8 +228,8 @@ class Baseline:
         if self._anywhere is None:
             self._anywhere = {}
             for profile in self.streams.values():
-                for history in profile.roles.values():
-                    if history.closed:
+                for role, history in profile.roles.items():
+                    if history.closed and role in LEARNED_ROLES:
                         for value in history.values or ():
                             self._anywhere[value] = 1
         return domain in self._anywhere
@@ -215,7 +245,7 @@ class Baseline:
         suffixes: SuffixList = BUNDLED,
     ) -> None:
         """Add one message at every level. `without`: (role, registrable domain) pairs that must not become known."""
-        roles: dict[Role, set[str]] = {}
+        roles: dict[str, set[str]] = _stated(message, suffixes)
         hidden: set[str] | None = None
         if message.envelope is not None:
             roles[Role.ENVELOPE] = set()  # observed; that nobody was hidden in it is knowledge too
@@ -286,12 +316,13 @@ class Baseline:
                 self.streams.pop(key, None)
 
     def diff(self, earlier: Baseline) -> Iterator[str]:
-        """What this baseline knows and an earlier one does not, a sentence each."""
-        for key in sorted(self.streams.keys() - earlier.streams.keys()):
+        """What this baseline knows and an earlier one does not, a sentence each; accounts as a whole say it again."""
+        mine, theirs = ({k for k in b.streams if not k.endswith("/account:")} for b in (self, earlier))
+        for key in sorted(mine - theirs):
             yield f"{key}: new stream, {_messages(self.streams[key].messages)}"
-        for key in sorted(earlier.streams.keys() - self.streams.keys()):
+        for key in sorted(theirs - mine):
             yield f"{key}: stream is gone"
-        for key in sorted(self.streams.keys() & earlier.streams.keys()):
+        for key in sorted(mine & theirs):
             yield from _role_changes(key, self.streams[key], earlier.streams[key])
 
     def __eq__(self, other: object) -> bool:
@@ -364,6 +395,17 @@ class Baseline:
             raise _MalformedError("crowded is not a list of strings")
         baseline._count_subjects(crowded)
         return baseline
+
+
+def _stated(message: Message, suffixes: SuffixList) -> dict[str, set[str]]:
+    """What is learned of a message besides the domains of its addresses."""
+    stated = {SHOWN: {bucket(sum(not recipient.hidden for recipient in message.recipients))}}
+    for mark in message.marks_of(MARKED):
+        if mark.kind == "account":
+            stated.setdefault(ACCOUNT, set()).add(mark.value)
+        elif mark.role is Role.TRACKING:
+            stated.setdefault(TRACKING_HOST, set()).add(suffixes.registrable_domain(mark.value))
+    return stated
 
 
 def _author_key(key: str) -> str:
@@ -446,7 +488,7 @@ def _profile(record: Any, where: str) -> Profile:
     profile = Profile(_seen(fields.get("seen"), f"{where}.seen"))
     for role, entry in _mapping(fields.get("roles"), f"{where}.roles").items():
         place = f"{where}.roles[{role!r}]"
-        if role not in set(Role):
+        if role not in {*Role, ACCOUNT, TRACKING_HOST, SHOWN}:
             raise _MalformedError(f"{place} is not a role")
         messages = _mapping(entry, place).get("messages")
         if not isinstance(messages, int) or isinstance(messages, bool) or messages < 0:

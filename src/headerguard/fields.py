@@ -20,6 +20,7 @@ __all__ = [
     "CATALOGUE",
     "DESTINATION",
     "FIELDS",
+    "MARKED",
     "HIDDEN",
     "RECIPIENT",
     "VISIBLE",
@@ -92,6 +93,15 @@ CATALOGUE: Mapping[str, Entry] = {
 
 DESTINATION = frozenset(name for name, entry in CATALOGUE.items() if entry.destination)
 """Names of the destination fields."""
+
+MARKED = frozenset(
+    name
+    for name, entry in CATALOGUE.items()
+    if entry.grammar in ("received", "return-path", "job", "arn", "mandrill-user", "mailchimp-user")
+    or (entry.reading.unpack and entry.role is Role.TRACKING)
+    or any(shown.startswith("account ") for shown in entry.shows)
+)
+"""Names of the fields that state an id of the sending account, or a host that tracks or unsubscribes."""
 
 ANY = _entry({"name": "*", "role": "mentioned", "grammar": "text", "stage": "any", "vendor": "", "reference": ""})
 """What is true of every field: an address in it is mentioned."""

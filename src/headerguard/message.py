@@ -430,14 +430,22 @@ class Message:
     def marks(self) -> tuple[Mark, ...]:
         """Every host name and account id that the record and the fields of the catalogue state, in that order."""
         if self._marks is None:
-            found = list(self.record.marks) if self.record else []
-            for part in self.parts:
-                span = self._value_span(part) if part.entry.reading.unpack else None
-                for kind, value, role in self._names(part):
-                    if kind != "address":
-                        found.append(Mark(kind, value, role or part.entry.role, part.line.name, part.occurrence, span))
-            self._marks = tuple(found)
+            stated = self.record.marks if self.record else ()
+            self._marks = (*stated, *(mark for part in self.parts for mark in self._marks_in(part)))
         return self._marks
+
+    def marks_of(self, fields: Collection[str]) -> list[Mark]:
+        """The same of the record and some fields only, by lower-case wire name; the others are not unpacked."""
+        found = list(self.record.marks) if self.record else []
+        if not self.header.names.isdisjoint(fields):
+            found += [mark for part in self.parts if part.line.name in fields for mark in self._marks_in(part)]
+        return found
+
+    def _marks_in(self, part: Part) -> Iterator[Mark]:
+        span = self._value_span(part) if part.entry.reading.unpack else None
+        for kind, value, role in self._names(part):
+            if kind != "address":
+                yield Mark(kind, value, role or part.entry.role, part.line.name, part.occurrence, span)
 
     @property
     def accounts(self) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ class Level(NamedTuple):
     """One level of the stream of a message."""
 
     kind: str
-    """stream, template, campaign, tag, list, author or subject."""
+    """stream, template, campaign, tag, list, author, subject, or account for all of it."""
     value: str
     """The value within the kind."""
     account: str | None
@@ -31,6 +31,8 @@ class Level(NamedTuple):
 
     def __str__(self) -> str:
         """How a sentence names it."""
+        if self.kind == "account":
+            return "this account" if self.account is None else f"account {self.account!r}"
         return f"author {self.value}" if self.kind == "author" else f"stream {self.name!r}"
 
     @property
@@ -61,7 +63,7 @@ def level_key(account: str | None, stream: str) -> str:
     return level_of(stream, account).key
 
 
-_KINDS = frozenset(("stream", "template", "campaign", "tag", "list", "author", "subject"))
+_KINDS = frozenset(("stream", "template", "campaign", "tag", "list", "author", "subject", "account"))
 
 
 def _before_bar(value: str) -> str:
@@ -188,6 +190,8 @@ def levels(
     if not named:
         yield Level("subject", f"{who} {mask(next(_values(header, 'subject'), subject))}", account)
     yield Level("author", who, account)
+    if named:  # what has no name is mail of people and of machines, too: bounces, replies, what is forwarded
+        yield Level("account", "", account)
 
 
 def _named(

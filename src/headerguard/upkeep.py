@@ -71,7 +71,7 @@ def _days(profile: Profile) -> str:
 def streams(baseline: Baseline) -> int:
     """How many streams a baseline tells apart: an author counts only where nothing finer does."""
     levels = [level_of(key) for key in baseline.streams]
-    return sum(level.kind != "author" for level in levels) + len(baseline.crowded)
+    return sum(level.kind not in ("author", "account") for level in levels) + len(baseline.crowded)
 
 
 def changes(old: Baseline, new: Baseline) -> Iterator[str]:
