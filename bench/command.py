@@ -14,6 +14,7 @@ from typing import Any
 
 from bench import goals, imports
 from bench.answers import Answers, ask, learned
+from bench.breadth import breadth
 from bench.contestants import CONTESTANTS
 from bench.goals import Verdict
 from bench.growth import LIMIT, Series, grow
@@ -56,6 +57,7 @@ def main() -> int:
     if real := fixtures():
         record["fixtures"] = _print_kind("fixtures", _measure_fixtures(real, plan), None)
     verdicts.append(Verdict("21 MB message to its header alone", _whole(source, plan), goals.WHOLE))
+    verdicts.append(_breadth(source, plan, record))
     verdicts.append(_imports(record))
     if options.growth:
         verdicts += _growth(plan, record, options.shapes)
@@ -168,6 +170,15 @@ def _whole(source: Source, plan: Plan) -> float:
     figure = Figure.of(ratios[1:])
     print(f"\n== {len(whole) / 1e6:.0f} MB\nGuard.check, to the header alone: {figure}")
     return figure.median
+
+
+def _breadth(source: Source, plan: Plan, record: dict[str, Any]) -> Verdict:
+    figure = breadth(source, plan.rounds, plan.messages["a"])
+    print(
+        f"\n== catalogue\nsightings without a field of an ESP, whole catalogue to its standard fields: {figure}"
+    )
+    record["catalogue"] = _record(figure)
+    return Verdict("whole catalogue to standard fields alone", figure.median, goals.BREADTH)
 
 
 def _imports(record: dict[str, Any]) -> Verdict:

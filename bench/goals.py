@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["GOALS", "IMPORT", "NEXT", "SIZE", "WHOLE", "Verdict"]
+__all__ = ["BREADTH", "GOALS", "IMPORT", "NEXT", "SIZE", "WHOLE", "Verdict"]
 
 GOALS = {"model": {"a": 1.3, "b": 1.3, "c": 2.5}, "check": {"a": 1.5, "b": 1.5, "c": 2.5}}
 """Ratio to the reference, by contestant and kind."""
@@ -14,6 +14,8 @@ SIZE = 1.1
 """What kind b may cost, as a multiple of kind a."""
 WHOLE = 2.0
 """What a message of 21 MB may cost, as a multiple of its header alone."""
+BREADTH = 1.15
+"""What a message without a field of an ESP may cost, as a multiple of what it costs with the standard fields alone."""
 IMPORT = 1.5
 """What `import headerguard` may cost, as a multiple of `import email.message`."""
 

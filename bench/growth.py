@@ -49,7 +49,7 @@ class Series(NamedTuple):
 
 def _read(scene: Scene) -> None:
     message = Message.from_bytes(scene.octets, scene.envelope)
-    _ = message.sightings, message.defects, message.recipients, message.hidden
+    _ = message.sightings, message.marks, message.defects, message.recipients, message.hidden
 
 
 def _check(scene: Scene, baseline: Baseline) -> None:

@@ -312,6 +312,41 @@ def _octets() -> Iterator[tuple[str, Callable[[int], Scene]]]:
     yield "date of words", _repeated(b"Date", b"Fri, 7 ")
 
 
+_PACKED: tuple[tuple[bytes, tuple[bytes, ...]], ...] = (
+    (b"X-SMTPAPI", (b"{", b"[", b'{"to":', b'{"to":1,"to":', b'"a@b.example",', b"\\u0040", b"a@", b"=?", b"%40")),
+    (b"X-Mailgun-Recipient-Variables", (b'{"a@b.example":',)),
+    (b"X-PM-RCPT", (b"|", b"YUBi", b"=", b"a@")),
+    (b"X-MSFBL", (b"|", b"W1tb")),
+    (b"Return-Path", (b"=", b"-a=b", b"SRS0=a=b=c=", b"prvs=1234=")),
+    (b"DKIM-Signature", (b";", b"i=", b"i=a@b.example;", b"z=a=40b|", b"=40", b"d=b.example;")),
+    (b"Authentication-Results", (b"a=", b'smtp.auth="', b"smtp.rcptto=a@b.example ", b"a")),
+    (
+        b"List-Unsubscribe",
+        (b"<mailto:", b"<a:", b"<mailto:a@b.example>,", b"mailto:", b"http://", b"&bcc=a@b.example", b"<"),
+    ),
+    (b"Feedback-ID", (b":",)),
+    (b"X-SES-SOURCE-ARN", (b"arn:", b"/")),
+    (b"X-MC-TrackingDomain", (b"b.", b"b.example,", b"http://")),
+    (b"Message-ID", (b"@", b"@b.example>")),
+    (b"X-Made-Up", (b"@", b"a@", b"a@b.example ", b"a=", b"%40", b'"@', b"\xc3\xbc@")),
+)
+"""Fields that pack something, and units that hurt their grammar."""
+
+
+def _packed() -> Iterator[tuple[str, Callable[[int], Scene]]]:
+    """Values of fields that pack an address: as they are, and behind a beginning that a grammar goes into."""
+    for field, units in _PACKED:
+        for unit in units:
+            yield f"{field.decode()} of {unit.decode()}", _repeated(field, unit, b"", b" a@b.example")
+    yield "SendGrid path of =", _repeated(b"Return-Path", b"=", b"<bounces+1-a-", b"@b.example>")
+    yield "forwarded path of =", _repeated(b"Return-Path", b"=", b"<SRS0=a=b=c=", b"@b.example>")
+    yield "recipients in a mailto", _repeated(b"List-Unsubscribe", b",a@b.example", b"<mailto:a@b.example?bcc=x", b">")
+    yield "parameters of a mailto", _repeated(b"List-Unsubscribe", b"&cc=a@b.example", b"<mailto:a@b.example?", b">")
+    yield "recipients of a batch", _numbered(b"X-SMTPAPI", '"user{0}@client.example",', b'{"to": [', b'""]}')
+    yield "nested lists of a batch", lambda n: _repeated(b"X-SMTPAPI", b"[", b"", b'"a@b.example"' + b"]" * n)(n)
+    yield "fields that nobody knows", _fields("X-Other-{0}: user{0}@client.example")
+
+
 _LARGEST = {"short fields": _UNITS, "short To fields": _UNITS}
 """What is short enough to go further than its neighbours."""
 
@@ -324,6 +359,7 @@ def _all() -> Iterator[Shape]:
         (_addresses, _OCTETS),
         (_words, _UNITS),
         (_octets, _OCTETS),
+        (_packed, _UNITS),
     ):
         for name, make in makers():
             yield Shape(name, make, _LARGEST.get(name, largest))

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from headerguard import Guard
+from headerguard import Guard, Message
 from headerguard.header import header_length
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -116,6 +116,21 @@ def test_shared_data_is_taken_where_it_is(bench: Bench, monkeypatch: pytest.Monk
     assert shared.name == "shared generator"
     assert shared.clean("a").stranger is None
     assert shared.planted("b").stranger == "stranger.test"
+
+
+def test_the_catalogue_is_cut_to_the_standards(bench: Bench) -> None:
+    cut = bench.breadth.without_vendor_fields
+    kept = b"To: a@b.example\r\nList-Unsubscribe:\r\n <mailto:c@d.example>\r\nX-Own: e@f.example\r\n"
+    header = b"X-SMTPAPI: {}\r\nX-PM-Metadata-A: 1\r\n" + kept + b"X-MC-Tags: a\r\n b\r\n\r\n"
+    assert cut(header) == kept + b"\r\n"
+    for made in (bench.messages.Generator().clean(kind) for kind in "ac"):
+        octets, seen = cut(made.header), []
+        seen.append(Message.from_bytes(octets).sightings)
+        with bench.breadth.standard_fields_alone():
+            seen.append(Message.from_bytes(octets).sightings)
+            assert Message.from_bytes(b"X-MC-BccAddress: (c) a@b.example").recipients == ()
+        assert seen[0] == seen[1]
+        assert Message.from_bytes(b"X-MC-BccAddress: (c) a@b.example").hidden == ("a@b.example",)
 
 
 def test_only_a_gate_fails(bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

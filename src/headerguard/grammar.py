@@ -427,7 +427,7 @@ def _message_id(value: str) -> Iterator[Name]:
 
 def _feedback_id(value: str) -> Iterator[Name]:
     """Feedback-ID: the parts that stay the same for an account; the last names the ESP (seen in delivered mail)."""
-    *parts, esp = (part.strip() for part in value.split(":"))
+    *parts, esp = (part.strip() for part in value.rsplit(":", 4))
     match [*parts, esp.lower()]:
         case [account, _, "md"]:
             yield from _account("mandrill", account)
