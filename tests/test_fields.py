@@ -504,13 +504,20 @@ def test_unpackers_take_anything(name: str) -> None:
 @given(st.sampled_from(sorted(CATALOGUE)), st.text() | mutated())
 def test_every_field_takes_anything(name: str, value: str) -> None:
     message = Message.from_items([(name, value)])
-    assert len({s[:5] for s in message.sightings}) <= len(message.sightings)
+    if CATALOGUE[name].reading.decode is None:
+        assert (
+            max(Counter((s.address, s.role, s.field, s.occurrence) for s in message.sightings).values(), default=1) == 1
+        )
     for mark in message.marks:
         assert mark.kind in ("host", "account")
         assert mark.value == mark.value.strip() != ""
 
 
 @given(st.text() | mutated(), st.sampled_from(["X-Made-Up", "X-SMTPAPI", "List-Unsubscribe", "Feedback-ID", "X-PM-RCPT", "DKIM-Signature", "Authentication-Results", "X-MC-TrackingDomain", "Autocrypt"]))  # fmt: skip
+@example("=0", "DKIM-Signature")
+@example("z=0", "DKIM-Signature")
+@example("d=", "DKIM-Signature")
+@example("md_", "X-MC-TrackingDomain")
 def test_whatever_stands_around_an_address_does_not_hide_it(around: str, name: str) -> None:
     around = re.sub(r"[^ -~]|=\?", "", around)
     message = read(name, f"{around} copy@arxxwalls.com")

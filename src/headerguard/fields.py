@@ -73,7 +73,7 @@ def _entry(record: dict[str, object]) -> Entry:
         str(record["vendor"]),
         str(record["reference"]),
         reading.also | {role},
-        reading.decode is not None or bool(reading.signs),
+        reading.decode is not None or reading.sign is not None,
         bool(record.get("destination")),
         bool(record.get("single")),
         str(record.get("sample", "")),

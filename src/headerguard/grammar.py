@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl, unquote
 from headerguard.address_list import Reading, Tier, lex
 from headerguard.role import Role
 
-__all__ = ["SPELLED", "Decoder", "Grammar", "Name", "Unpacker", "addresses_in", "grammar", "strings"]
+__all__ = ["ENCODED", "Decoder", "Grammar", "Name", "Unpacker", "addresses_in", "grammar", "strings"]
 
 
 class Name(NamedTuple):
@@ -40,8 +40,8 @@ Unpacker = Callable[[str], Iterator[Name]]
 """Reads a decoded, unfolded field value. Never raises."""
 
 
-SPELLED = ("@", "%40", "=?")
-"""One of these stands in every text that spells an address: as it is, in a web address, in an encoded-word."""
+ENCODED = ("%40", "=?")
+"""What stands where an address is spelled without "@": in a web address, in an encoded-word."""
 
 
 class Grammar(NamedTuple):
@@ -53,8 +53,9 @@ class Grammar(NamedTuple):
     """Reads what is packed in it."""
     also: frozenset[Role] = frozenset()
     """Roles besides that of the field that what is packed may have."""
-    signs: tuple[str, ...] = ()
-    """One of these stands in every value that packs an address, so others need no unpacking; empty: none packs one."""
+    sign: str | None = None
+    """This or one of `ENCODED` stands in every value that packs an address, so others need no unpacking; None: no value
+    packs one."""
 
 
 # ---- address lists ---------------------------------------------------------------------------------------------------
@@ -131,7 +132,7 @@ def _rest(value: Any, named: Iterable[Name]) -> Iterator[Name]:
 
 def _besides(unpack: Unpacker) -> Grammar:
     """A grammar of text that names what its unpacker knows, and mentions every other address."""
-    return Grammar(None, lambda value: _rest(value, unpack(value)), frozenset((Role.MENTIONED,)), SPELLED)
+    return Grammar(None, lambda value: _rest(value, unpack(value)), frozenset((Role.MENTIONED,)), "@")
 
 
 # ---- JSON ------------------------------------------------------------------------------------------------------------
@@ -325,19 +326,19 @@ _PARAMETER = re.compile(r"([A-Za-z][\w.-]{0,40})[ \t]*=[ \t]*(?:\"([^\"]{0,998})
 
 
 def _dkim(value: str) -> Iterator[Name]:
-    """d=, i= and the copied fields z= of a signature (RFC 6376 section 3.5)."""
+    """d=, i= and the copied fields z= of a signature (RFC 6376 section 3.5), where blanks mean nothing."""
     named: list[Name] = []
     others: list[str] = []
     for part in value.split(";"):
         tag, _, text = part.partition("=")
         tag, text = tag.strip(), re.sub(r"\s+", "", text)
         if tag == "z":
-            copied = _QUOTED_OCTET.sub(lambda found: chr(int(found[1], 16)), text)
+            copied = _QUOTED_OCTET.sub(lambda found: chr(int(found[1], 16)), f"{text} {part}")
             named += _scan(copied, Role.MENTIONED)
         else:
             named += _hosts(text) if tag == "d" else ()
             named += [Name("address", text)] if tag == "i" and not text.startswith("@") else ()
-            others += [tag, text]
+            others.append(part)
     return _rest(others, named)
 
 
@@ -392,7 +393,10 @@ _URI = re.compile(r"<\s*([A-Za-z][A-Za-z0-9+.-]{0,20}:[^<>]*)>|(?:\A|[\s,])((?:h
 
 def _uris(value: str) -> Iterator[Name]:
     """The URIs of a List- field (RFC 2369): hosts, mailto addresses, the recipients in their parameters (RFC 6068)."""
+    between, at = [], 0
     for found in _URI.finditer(value):
+        between.append(value[at : found.start()])
+        at = found.end()
         uri = found[1] or found[2]
         if "\n" in uri or " " in uri:
             uri = "".join(uri.split())
@@ -401,7 +405,7 @@ def _uris(value: str) -> Iterator[Name]:
         else:
             yield from _hosts(uri)
             yield from _scan(uri, Role.MENTIONED)
-    yield from _scan(_URI.sub(" ", value), Role.MENTIONED)
+    yield from _scan(" ".join((*between, value[at:])), Role.MENTIONED)
 
 
 def _mailto(rest: str) -> Iterator[Name]:
@@ -478,27 +482,26 @@ def _list_id(value: str) -> Iterator[Name]:
 # ---- the table -------------------------------------------------------------------------------------------------------
 
 _MENTIONED = frozenset((Role.MENTIONED,))
-_ALWAYS = ("",)
 
 _GRAMMARS: dict[str, Grammar] = {
     "none": Grammar(),
     "address-list": Grammar(lex),
     "path": Grammar(_path),
-    "return-path": Grammar(_path, _return_path, frozenset((Role.ENVELOPE, Role.IDENTITY)), ("=",)),
+    "return-path": Grammar(_path, _return_path, frozenset((Role.ENVELOPE, Role.IDENTITY)), "="),
     "received": Grammar(_received, _received_by),
-    "text": Grammar(None, _scan, signs=SPELLED),
+    "text": Grammar(None, _scan, sign="@"),
     "typed-address": _besides(_typed_address),
     "address-semicolon": _besides(_before_semicolon),
-    "json": Grammar(None, _mentioned, _MENTIONED, _ALWAYS),
-    "smtpapi": Grammar(None, _smtpapi, _MENTIONED | {Role.IDENTITY, Role.TRACKING}, _ALWAYS),
-    "msys-api": Grammar(None, _msys_api, _MENTIONED | {Role.CC}, _ALWAYS),
-    "recipient-variables": Grammar(None, _recipient_variables, _MENTIONED, _ALWAYS),
-    "postmark-stamp": Grammar(None, _postmark_stamp, _MENTIONED, _ALWAYS),
-    "mailgun-stamp": Grammar(None, _mailgun_stamp, _MENTIONED, _ALWAYS),
-    "sparkpost-stamp": Grammar(None, _sparkpost_stamp, _MENTIONED, _ALWAYS),
-    "dkim": Grammar(None, _dkim, _MENTIONED, SPELLED),
+    "json": Grammar(None, _mentioned, _MENTIONED, ""),
+    "smtpapi": Grammar(None, _smtpapi, _MENTIONED | {Role.IDENTITY, Role.TRACKING}, ""),
+    "msys-api": Grammar(None, _msys_api, _MENTIONED | {Role.CC}, ""),
+    "recipient-variables": Grammar(None, _recipient_variables, _MENTIONED, ""),
+    "postmark-stamp": Grammar(None, _postmark_stamp, _MENTIONED, ""),
+    "mailgun-stamp": Grammar(None, _mailgun_stamp, _MENTIONED, ""),
+    "sparkpost-stamp": Grammar(None, _sparkpost_stamp, _MENTIONED, ""),
+    "dkim": Grammar(None, _dkim, _MENTIONED, "@"),
     "authentication-results": _besides(_authentication_results)._replace(also=_MENTIONED | {Role.DELIVERED}),
-    "uri-list": Grammar(None, _uris, _MENTIONED, SPELLED),
+    "uri-list": Grammar(None, _uris, _MENTIONED, "@"),
     "list-id": _besides(_list_id),
     "host": _besides(_hosts),
     "message-id": Grammar(None, _message_id),

@@ -7,16 +7,18 @@ is asked for, and nothing twice.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from headerguard.address import Address
 from headerguard.address_list import Tier, is_plain, lex, parse, parse_all
 from headerguard.fields import ANY, CATALOGUE, HIDDEN, RECIPIENT, VISIBLE, Entry, Role, entry_of
-from headerguard.grammar import SPELLED, Name
+from headerguard.grammar import ENCODED, Decoder, Name
 from headerguard.header import (
     Defect,
     DefectName,
@@ -193,6 +195,7 @@ _CAPS = {
     DefectName.LEADING_BLANK: Tier.RECOVERED,
 }
 _TIERS = list(Tier)
+_start = itemgetter(1)  # of a line
 _new = tuple.__new__  # half the cost of the generated constructor, which counts here
 
 
@@ -200,6 +203,7 @@ class Message:
     """One copy of an outbound message. Immutable by contract; views are computed when first asked for."""
 
     __slots__ = (
+        "_encodings",
         "_levels",
         "_list_defects",
         "_marks",
@@ -243,6 +247,7 @@ class Message:
         self.record = record
         self.stage = self._inferred_stage() if stage is None else Stage(stage)
         self._parts: list[Part] | None = None
+        self._encodings: frozenset[int] | None = None
         self._readings: dict[int, list[Sighting]] = {}
         self._list_defects: dict[int, list[Defect]] = {}
         self._ordinary: dict[int, bool] = {}
@@ -367,35 +372,51 @@ class Message:
         """The addresses of one field, read once."""
         sightings = self._readings.get(part.line.start)
         if sightings is None:
-            entry, (name, _, value, end) = part.entry, part.line
-            decode, _, _, signs = entry.reading
-            mailboxes, defects = decode(self.header.text, value, end) if decode else ((), ())
-            octets, role, cap, number = self.header.has_octets, entry.role, part.cap, part.occurrence
-            sightings = [
-                _new(
-                    Sighting,
-                    (
-                        address,
-                        Role.MENTIONED if mentioned else role,
-                        name,
-                        number,
-                        tier if cap is Tier.PLAIN else max(tier, cap, key=_TIERS.index),
-                        (start, stop) if octets else None,
-                        display,
-                    ),
-                )
-                for address, tier, start, stop, display, mentioned in mailboxes
-            ]
-            if signs and self._holds(signs, value, end):
+            _, start, value, end = part.line
+            decode, _, _, sign = part.entry.reading
+            sightings = self._listed(part, decode) if decode else []
+            if sign is not None and (self.header.text.find(sign, value, end) >= 0 or start in self._encoded):
                 sightings += self._unpacked(part)
             self._readings[part.line.start] = sightings
-            if defects:
-                self._list_defects[part.line.start] = [Defect(d, self.header.span(s, e), name) for d, s, e in defects]
         return sightings
 
-    def _holds(self, signs: tuple[str, ...], start: int, end: int) -> bool:
-        find = self.header.text.find
-        return any(find(sign, start, end) >= 0 for sign in signs)
+    @property
+    def _encoded(self) -> frozenset[int]:
+        """Where the fields start that may spell an address without "@"."""
+        if self._encodings is None:
+            text, lines = self.header.text, self.header.lines
+            found = set()
+            for sign in ENCODED:
+                at = text.find(sign)
+                while at >= 0:
+                    line = lines[bisect_right(lines, at, key=_start) - 1]
+                    found.add(line.start)
+                    at = text.find(sign, max(at + 1, line.end))
+            self._encodings = frozenset(found)
+        return self._encodings
+
+    def _listed(self, part: Part, decode: Decoder) -> list[Sighting]:
+        """The addresses that stand in it as a list."""
+        (name, _, value, end), octets, role = part.line, self.header.has_octets, part.entry.role
+        number, cap = part.occurrence, part.cap
+        mailboxes, defects = decode(self.header.text, value, end)
+        if defects:
+            self._list_defects[part.line.start] = [Defect(d, self.header.span(s, e), name) for d, s, e in defects]
+        return [
+            _new(
+                Sighting,
+                (
+                    address,
+                    Role.MENTIONED if mentioned else role,
+                    name,
+                    number,
+                    tier if cap is Tier.PLAIN else max(tier, cap, key=_TIERS.index),
+                    (start, stop) if octets else None,
+                    display,
+                ),
+            )
+            for address, tier, start, stop, display, mentioned in mailboxes
+        ]
 
     def _names(self, part: Part) -> Iterator[Name]:
         """What is packed into a field."""
@@ -479,8 +500,13 @@ class Message:
 
     def _mentions(self) -> list[Sighting]:
         """The addresses in fields that nobody expects to hold one."""
-        signs = tuple(sign for sign in SPELLED if sign in self.header.text)
-        odd = {line for line in self.header.lines if line[0] not in CATALOGUE and self._holds(signs, line[1], line[3])}
+        find = self.header.text.find
+        encoded = self._encoded
+        odd = {
+            line
+            for line in self.header.lines
+            if line[0] not in CATALOGUE and (find("@", line[1], line[3]) >= 0 or line[1] in encoded)
+        }
         if not odd:
             return []
         counts: dict[str, int] = {}
@@ -489,7 +515,7 @@ class Message:
             occurrence = counts[line.name] = counts.get(line.name, -1) + 1
             if line in odd:
                 entry = entry_of(line.name) if line.name else ANY
-                if self._holds(signs, line.start, line.value):  # in the very name
+                if find("@", line.start, line.value) >= 0:  # in the very name
                     line = line._replace(value=line.start)
                 found += self._unpacked(Part(entry, line, occurrence, Tier.PLAIN))
         return found
