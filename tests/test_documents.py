@@ -17,6 +17,7 @@ import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -241,6 +242,33 @@ def test_toml(block: Block) -> None:
         return
     if hasattr(config, "parse"):
         config.parse(parsed, block.place)
+
+
+# ---- the page of the fields --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def field_page(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(str(ROOT / "docs" / "_ext"))
+    return importlib.import_module("field_page")
+
+
+def test_the_page_of_the_fields_is_that_of_the_catalogue(field_page: Any) -> None:
+    assert (ROOT / "docs" / "fields.md").read_text(encoding="utf-8") == field_page.page(), "build the documentation"
+
+
+def test_the_page_of_the_fields_shows_every_line(field_page: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    fields = importlib.import_module("headerguard.fields").FIELDS
+    shown = field_page.page().replace("\\|", "|")
+    for entry in fields:
+        assert f"| `{entry.name}` | " in shown
+        assert f" | `{entry.sample}` |" in shown or not entry.sample
+    rows = [line for line in field_page.page().splitlines() if line.startswith("| `")]
+    assert len(rows) == len(fields)
+    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {7}
+    assert set(field_page.READ) == {entry.grammar.partition(" ")[0] for entry in fields}
+    monkeypatch.setattr(field_page, "FIELDS", fields[:-1])
+    assert field_page.page() != (ROOT / "docs" / "fields.md").read_text(encoding="utf-8")
 
 
 # ---- the change log ----------------------------------------------------------------------------------------

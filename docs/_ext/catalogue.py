@@ -1,7 +1,7 @@
-"""Writes docs/rules/ before a build: a page for every built-in rule, from its docstring and examples.
+"""Writes docs/rules/ and docs/fields.md before a build.
 
-The pages are not kept under version control. What a rule does not say becomes a warning, and with `-W` a
-failed build.
+A page for every built-in rule comes from its docstring and examples; these are not kept under version control. What a
+rule does not say becomes a warning, and with `-W` a failed build. The page of the fields is kept (see `field_page`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import field_page
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
@@ -30,15 +31,16 @@ def setup(app: Sphinx) -> dict[str, bool]:
 
 
 def write(app: Sphinx) -> None:
-    """Bring docs/rules/ up to date: changed pages are written, stale ones removed."""
+    """Bring the pages up to date: changed ones are written, stale ones removed."""
     folder = Path(app.srcdir) / "rules"
     folder.mkdir(exist_ok=True)
     rules = sorted(load(), key=lambda rule: str(rule.id))
     wanted = {"table.txt": table(rules), **{f"{rule.id}.md": page(rule) for rule in rules}}
     for stale in {path.name for path in folder.iterdir()} - wanted.keys():
         (folder / stale).unlink()
-    for name, text in wanted.items():
-        path = folder / name
+    pages = {folder / name: text for name, text in wanted.items()}
+    pages[Path(app.srcdir) / "fields.md"] = field_page.page()
+    for path, text in pages.items():
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
 
