@@ -174,9 +174,7 @@ def _whole(source: Source, plan: Plan) -> float:
 
 def _breadth(source: Source, plan: Plan, record: dict[str, Any]) -> Verdict:
     figure = breadth(source, plan.rounds, plan.messages["a"])
-    print(
-        f"\n== catalogue\nsightings without a field of an ESP, whole catalogue to its standard fields: {figure}"
-    )
+    print(f"\n== catalogue\nsightings without a field of an ESP, whole catalogue to its standard fields: {figure}")
     record["catalogue"] = _record(figure)
     return Verdict("whole catalogue to standard fields alone", figure.median, goals.BREADTH)
 

@@ -7,6 +7,8 @@ with a field. A record of the header-only histories is written out as the few fi
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import csv
 import gzip
 import json
@@ -25,6 +27,7 @@ from headerguard.address import Address
 from headerguard.address_list import Tier
 from headerguard.finding import Severity
 from headerguard.guard import Guard
+from headerguard.header import decode_words
 from headerguard.message import Message, Sighting
 from needs import shared
 
@@ -136,8 +139,21 @@ def _is_in_place(sighting: Sighting, octets: bytes) -> bool:
         return False
     if sighting.tier is Tier.CANDIDATE:
         return True
-    cited = iter(octets[slice(*sighting.span)].decode("latin-1"))
-    return all(letter in cited for letter in sighting.address.local_part if letter in string.ascii_letters)
+    cited = octets[slice(*sighting.span)].decode("latin-1")
+    letters = [letter for letter in sighting.address.local_part if letter in string.ascii_letters]
+    return any(_in_order(letters, text) for text in (cited, decode_words(cited), *_stamps(cited)))
+
+
+def _in_order(letters: list[str], text: str) -> bool:
+    rest = iter(text)
+    return all(letter in rest for letter in letters)
+
+
+def _stamps(value: str) -> Iterator[str]:
+    """What base64 between bars says."""
+    for part in value.split("|"):
+        with contextlib.suppress(ValueError):
+            yield base64.b64decode("".join(part.split()).rstrip("=") + "==").decode("latin-1")
 
 
 def test_all_of_it_is_read(survey: Survey) -> None:
