@@ -26,6 +26,7 @@ STREET = (
     "grammar",
     "fields",
     "trace",
+    "seal",
     "stream",
     "message",
     "finding",

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 __all__ = ["BUNDLED", "Address", "SuffixList", "to_a_label"]
 
 
+_GMAIL = frozenset(("gmail.com", "googlemail.com"))
+
+
 class Address(NamedTuple):
     """An addr-spec (RFC 5321 section 4.1.2, RFC 5322 section 3.4.1); `str()` writes it out."""
 
@@ -36,6 +39,20 @@ class Address(NamedTuple):
         """The form that compares: local part folded in ASCII only, domain as A-label, nothing else folded."""
         local = self.local_part
         return f"{local.lower() if local.isascii() else local.translate(_ASCII_LOWER)}@{self.domain}"
+
+    @property
+    def canonical(self) -> str:
+        """The form that joins: the mailbox that several ways to write an address reach. Findings show the exact form.
+
+        The key without a plus-tag (RFC 5233), and where Gmail receives without the dots, under one of its two names
+        (support.google.com/mail/answer/7436150). Nothing else is folded: no server folds more without being told.
+        """
+        local, _, domain = self.key.rpartition("@")
+        if "+" in local[1:] and not local.startswith('"'):
+            local = local[: local.index("+", 1)]
+        if domain in _GMAIL:
+            local, domain = local.replace(".", ""), "gmail.com"
+        return f"{local}@{domain}"
 
     @property
     def registrable_domain(self) -> str:

@@ -109,6 +109,8 @@ class Config:
     """Registrable domains (A-labels) that the operator sends as and receives at."""
     suffix_list: str | None = None
     """Path of a Public Suffix List newer than the bundled one."""
+    seal_key: str | None = None
+    """Path of the key of seals; `Guard.seal` makes it, for its owner alone to read."""
     enable: tuple[str, ...] = ()
     """Ids of rules to run besides the built-in ones."""
     disable: tuple[str, ...] = ()
@@ -200,6 +202,7 @@ def _config(data: Any, said: Said, base: Path, key: str) -> Config:
         stream_field=top.get("stream-field", a_field_name),
         own_domains=frozenset(_own_domains(top, suffixes)),
         suffix_list=suffix_list,
+        seal_key=top.get("seal-key", lambda value: str(base / a_text(value))),
         enable=rules.enabled,
         disable=rules.disabled,
         rules=tuple(rules.bound()),

@@ -466,11 +466,10 @@ def _mailchimp_user(value: str) -> Iterator[Name]:
 
 
 def _job(value: str) -> Iterator[Name]:
-    """X-Job: "<account>_<server>" (Postmark), "<account>_<job>" elsewhere, where the job is of one sending only."""
-    account, _, server = value.strip().partition("_")
-    if account.isdigit() and server.isdigit():
-        yield from _account("postmark", account)
-        yield from _account("postmark-server", server)
+    """X-Job: "<account>_<server>" (Postmark), "<account>_<job>" (Salesforce), where the job is of one sending only."""
+    account, _, rest = value.strip().partition("_")
+    if account.isdigit() and rest.isdigit():
+        yield from _account("job", account)
 
 
 def _list_id(value: str) -> Iterator[Name]:

@@ -9,13 +9,17 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from headerguard.address import BUNDLED, SuffixList
+from headerguard.address_list import parse as parse_address
 from headerguard.baseline import ENOUGH, Baseline
 from headerguard.config import Config, default, load, parse
-from headerguard.fields import VISIBLE, Role
+from headerguard.fields import CATALOGUE, HIDDEN, Role
 from headerguard.finding import Evidence, Failure, Finding, Report, Severity, Skipped
 from headerguard.message import Envelope, Message, Stage
+from headerguard.reconcile import Reconciliation, reconcile
 from headerguard.rule import Bound, Declared, Example, Known, Rule
+from headerguard.seal import Seal, make_key, make_seal, read_key, read_seal
 from headerguard.stream import Level
+from headerguard.trace import believed_to
 
 if TYPE_CHECKING:
     from email.message import Message as EmailMessage
@@ -46,8 +50,12 @@ class Guard:
         rules: Iterable[Rule | type[Rule]] | None = None,
         baseline: Baseline | None = None,
         config: Config | None = None,
+        seal_key: bytes | None = None,
     ) -> None:
-        """None stands for the default rules, an empty baseline, the default configuration."""
+        """None stands for the default rules, an empty baseline, the default configuration, the key that it names.
+
+        Raises ConfigError for a key file that cannot be read.
+        """
         self.config = config or default()
         chosen = self.config.rules if rules is None else rules
         self.rules: tuple[Rule, ...] = tuple(rule() if isinstance(rule, type) else rule for rule in chosen)
@@ -57,6 +65,7 @@ class Guard:
             tuple[frozenset[str], ...], tuple[Rule, ...]
         ] = {}  # what occurs -> the rules that look at it
         self.suffixes = SuffixList(self.config.suffix_list) if self.config.suffix_list else BUNDLED
+        self._seal_key = seal_key if seal_key is not None else read_key(self.config.seal_key)
 
     @classmethod
     def from_config(cls, path: str | PathLike[str]) -> Guard:
@@ -71,6 +80,36 @@ class Guard:
         if config.baseline and os.path.exists(config.baseline):
             baseline = Baseline.load(config.baseline)
         return cls(baseline=baseline, config=config)
+
+    # ---- intent
+
+    def seal(
+        self, recipients: Iterable[str], blind: Iterable[str] = (), *, apart: bool = False, now: datetime | None = None
+    ) -> str:
+        """A short opaque value that says who a message is for, for an ESP metadata key or a header field; see `seal`.
+
+        Copies and events that carry it are checked against it. `apart`: every recipient gets a copy of its own. The
+        first call makes the key that the configuration names (mode 0600). Raises ValueError for what is no address,
+        ConfigError where no key is configured or the file cannot be written.
+        """
+        if self._seal_key is None:
+            self._seal_key = make_key(self.config.seal_key)
+        return make_seal(self._seal_key, recipients, blind, apart=apart, now=now)
+
+    def _believed(self, message: Message, now: datetime | None) -> tuple[Seal | None, str | None]:
+        """The seal of a copy, or why it has none that can be believed."""
+        texts = message.seals if self._seal_key is not None else ()
+        if not texts:
+            return None, None
+        assert self._seal_key is not None
+        seals = list(filter(None, (read_seal(self._seal_key, text) for text in texts)))
+        if len(seals) < len(texts):
+            return None, "it was not made with this key, or it was changed"
+        if len(seals) > 1:
+            return None, "the copy carries several"
+        if not seals[0].is_current(message.date or now):
+            return None, f"it was made on {seals[0].made.date()}, and belongs to no copy of this date"
+        return seals[0], None
 
     # ---- judging
 
@@ -104,6 +143,9 @@ class Guard:
 
     def _check(self, message: Message, levels: Iterable[Level], intent: Declared, now: datetime | None) -> Report:
         finest, known = self._known(levels, intent)
+        seal, unbelieved = self._believed(message, now)
+        if seal or unbelieved:
+            known = replace(known, seal=seal, unbelieved=unbelieved)
         met = _met(message, known)
         roles = _roles(message)
         findings: list[Finding] = []
@@ -117,8 +159,10 @@ class Guard:
                 findings += rule.check(message, known)
             except Exception as error:  # a rule that crashes is a result; the mail is not lost for it
                 failures.append(Failure(rule.id, f"{type(error).__name__}: {error}"))
+        if findings and self.config.boundary:
+            findings = [finding for finding in findings if not self._is_hearsay(finding, message)]
         judged, allowed, notes = self._sorted_out(findings, message, finest.name, now) if findings else ((), (), ())
-        spots = tuple(self._blind_spots(message, roles, finest, known))
+        spots = tuple(self._blind_spots(message, finest, known))
         return Report(message, judged, tuple(skipped), tuple(failures), allowed, spots, notes, self.suffixes)
 
     def _known(self, levels: Iterable[Level], intent: Declared) -> tuple[Level, Known]:
@@ -136,6 +180,17 @@ class Guard:
         judging = level if profile else None
         return finest, Known(
             profile, judging, declared, self.config.own_domains, self.baseline, borrowed, self.suffixes
+        )
+
+    def _is_hearsay(self, finding: Finding, message: Message) -> bool:
+        """Whether all of its evidence stands in trace fields that none of the own relays can have written."""
+        end = believed_to(message.header, self.config.boundary)
+        return all(
+            evidence.span is not None
+            and evidence.span[0] >= end
+            and evidence.field in CATALOGUE
+            and CATALOGUE[evidence.field].stage == "delivered"
+            for evidence in finding.evidence
         )
 
     def _concerned(self, message: Message, roles: set[Role]) -> tuple[Rule, ...]:
@@ -156,16 +211,18 @@ class Guard:
                 self._dispatch[occurring] = concerned
         return concerned
 
-    def _blind_spots(self, message: Message, roles: set[Role], stream: Level, known: Known) -> Iterator[str]:
+    def _blind_spots(self, message: Message, stream: Level, known: Known) -> Iterator[str]:
         """What this copy cannot show, a sentence each."""
-        if message.envelope is None:
+        if message.envelope is None and message.stage is not Stage.EVENT:
             yield _NO_ENVELOPE
-        elif message.envelope.complete is not True:
+        elif message.envelope is not None and message.envelope.complete is not True:
             yield _PART
         if message.stage is Stage.DELIVERED:
             yield _DELIVERED
-        if roles.isdisjoint(VISIBLE):
+        if not message.shows_destination:
             yield _NO_DESTINATION
+        if message.record is not None:
+            yield from message.record.blind_spots
         if known.profile is None:
             profile = self.baseline.streams.get(stream.key)
             held = profile.messages if profile else 0
@@ -194,6 +251,23 @@ class Guard:
             notes.append("the copy has no date, so no allowance can lapse")
         judged.sort(key=lambda f: (-f.severity, f.rule, f.subject))
         return tuple(judged), tuple(allowed), tuple(dict.fromkeys(notes))
+
+    def reconcile(self, copies: Iterable[Message]) -> Reconciliation:
+        """Join copies of the same logical messages over stages, and say in which layer a recipient got in.
+
+        Any number, in any order, in bounded memory. Copies with a seal that can be believed are held against it,
+        others against what was submitted. What is allowed is left out.
+        """
+        joined = reconcile(copies, lambda copy: self._believed(copy, None)[0], self.suffixes, self.config.own_domains)
+        return replace(joined, findings=tuple(f for f in joined.findings if not self._is_declared(f)))
+
+    def _is_declared(self, finding: Finding) -> bool:
+        """Whether the configuration allows a finding of a reconciliation, or expects its subject as a hidden copy."""
+        if any(allowance.covers(finding.rule, finding.subject, None) for allowance in self.config.allow):
+            return True
+        address = parse_address(finding.subject)
+        bounds = [b for expected in self.config.expected.values() for role, b in expected.items() if role in HIDDEN]
+        return address is not None and any(bound.allows(address) for bound in bounds)
 
     # ---- learning
 
@@ -310,9 +384,13 @@ def _met(message: Message, known: Known) -> set[str]:
 
 def _roles(message: Message) -> set[Role]:
     """Roles that may occur in a copy, told by the names of its fields."""
-    roles = {part[0].role for part in message.parts}
+    roles: set[Role] = set()
+    for part in message.parts:
+        roles |= part[0].roles
     if message.envelope is not None:
         roles |= _ENVELOPE_ROLES
+    if message.record is not None:
+        roles.update(sighting.role for sighting in message.record.sightings)
     return roles
 
 
@@ -417,7 +495,8 @@ def _lines_apart(one: list[str], other: list[str]) -> int:
 
 
 def _example_findings(rule: type[Rule] | Rule, example: Example, text: str) -> list[Finding]:
-    guard = Guard([rule], config=parse(example.config, "example") if example.config else None)
+    config = parse(example.config, "example") if example.config else None
+    guard = Guard([rule], config=config, seal_key=example.seal_key)
     guard.learn(Message.from_bytes(_wire(past)) for past in example.history)
     report = guard.check(_wire(text), envelope=example.envelope, **example.declared)
     if report.failures:

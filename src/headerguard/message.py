@@ -29,6 +29,7 @@ from headerguard.header import (
     encode_octets,
     header_length,
 )
+from headerguard.seal import seals_in
 from headerguard.stream import Level, levels
 
 if TYPE_CHECKING:
@@ -146,6 +147,8 @@ class Record:
     """When the message was sent, or this was written; aware."""
     subject: str = ""
     """The subject, where the copy has no header."""
+    whole: bool = True
+    """Whether it names every recipient that its To, Cc and Bcc can hold; an event on one recipient does not."""
     shown: bool = True
     """Whether its To and Cc are what recipients see; not so in a journal report, which has the message besides."""
     blind_spots: tuple[str, ...] = ()
@@ -559,7 +562,7 @@ class Message:
         """Everybody who receives the message as far as this copy shows, merged over the sightings, all tiers."""
         if self._recipients is None:
             merged: dict[str, list[Sighting]] = {}
-            shown: set[str] = set()
+            shown: dict[str, Address] = {}
             shows = self.shows_destination
             record = self.record or _NOTHING_STATED
             besides = frozenset(() if record.shown or not shows else record.sightings)
@@ -567,17 +570,19 @@ class Message:
                 key = sighting.address.key
                 merged.setdefault(key, []).append(sighting)
                 if sighting.role in VISIBLE and sighting.tier is not Tier.CANDIDATE and sighting not in besides:
-                    shown.add(key)  # what only some readers see conceals nothing
+                    shown[key] = sighting.address  # what only some readers see conceals nothing
             concealing = HIDDEN if shows else HIDDEN - {Role.ENVELOPE}
             if self.stage is Stage.ARCHIVE:
                 concealing -= {Role.ARCHIVE}  # in a copy from the archive the archive is no stranger
+            hiding = [
+                key
+                for key, found in merged.items()
+                if key not in shown and any(s.role in concealing or s in besides for s in found)
+            ]
+            same = {address.canonical for address in shown.values()} if hiding else ()
+            hidden = {key for key in hiding if merged[key][0].address.canonical not in same}
             self._recipients = tuple(
-                Recipient(
-                    found[0].address,
-                    tuple(found),
-                    key not in shown and any(s.role in concealing or s in besides for s in found),
-                    record.originals.get(key),
-                )
+                Recipient(found[0].address, tuple(found), key in hidden, record.originals.get(key))
                 for key, found in merged.items()
             )
         return self._recipients
@@ -630,6 +635,14 @@ class Message:
         if self.envelope and self.envelope.queue_id:
             ids.append(self.envelope.queue_id)
         return tuple(dict.fromkeys(filter(None, ids)))
+
+    @property
+    def seals(self) -> tuple[str, ...]:
+        """Everything in the header and among the ids of the record that has the form of a seal."""
+        found = seals_in(self.header.text)
+        if self.record:
+            found += seals_in(" ".join(self.record.ids))
+        return tuple(dict.fromkeys(found))
 
     @property
     def date(self) -> datetime | None:

@@ -20,6 +20,7 @@ from headerguard.fields import HIDDEN, VISIBLE, Role
 from headerguard.finding import Evidence, Finding, History, Severity
 from headerguard.header import Defect, DefectName, Field
 from headerguard.message import Envelope, Message, Recipient, Sighting, Stage
+from headerguard.seal import Seal
 from headerguard.stream import Level
 
 __all__ = ["Bound", "Declared", "Example", "Known", "Rule", "bind", "layer_of", "load_rules", "near_miss"]
@@ -43,6 +44,8 @@ class Example:
     """Arguments of `Guard.check` for both: recipients, blind, missing, stage, stream."""
     config: Mapping[str, Any] = field(default_factory=dict)
     """Keys of the configuration for both, as in headerguard.toml."""
+    seal_key: bytes | None = None
+    """The key of the seals in both."""
 
 
 class Bound:
@@ -132,6 +135,10 @@ class Known:
     did proves nothing about this one."""
     suffixes: SuffixList = BUNDLED
     """The Public Suffix List in use."""
+    seal: Seal | None = None
+    """What the application asked for, where the copy carries a seal that can be believed."""
+    unbelieved: str | None = None
+    """Why a seal that the copy carries cannot be believed; None for none, or where there is no key."""
 
     def closed(self, role: Role, unused: bool = True) -> bool:
         """Whether a role is closed in this stream, so that a new value in it means something; see `Profile.closed`."""

@@ -8,7 +8,8 @@ header block with clean field names and nothing else, and whatever it raises is 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from headerguard.header import Header
 if TYPE_CHECKING:
     from types import ModuleType
 
-__all__ = ["SECOND_READER_FIELDS", "Relay", "relays", "second_reading"]
+__all__ = ["SECOND_READER_FIELDS", "Relay", "believed_to", "relays", "second_reading"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,35 @@ def _relay(hop: dict[str, Any]) -> Relay:
         parse(words["for"]) if "for" in words else None,
         date if isinstance(date, datetime) else None,
     )
+
+
+_BY = re.compile(r"\bby[ \t\r\n]++\[?([^\s;()\[\]]{1,255})", re.IGNORECASE)
+
+
+def believed_to(header: Header, relays: Collection[str]) -> int:
+    """Where the trace of own relays ends: the last octet of the lowest Received field that one of them wrote.
+
+    What stands below was there when the first of them took the message, so anybody may have written it. 0 where none
+    of them wrote any. `relays` are host names with all below them, and networks (CIDR).
+    """
+    end = 0
+    for line in header.lines:
+        if line.name == "received" and (by := _BY.search(header.text, line.value, line.end)):
+            host = by[1].rstrip(".").lower()
+            if any(host == own or host.endswith(f".{own}") or _within(host, own) for own in relays):
+                end = line.end
+    return end
+
+
+def _within(host: str, network: str) -> bool:
+    if "/" not in network:
+        return False
+    from ipaddress import ip_address, ip_network
+
+    try:
+        return ip_address(host.removeprefix("ipv6:")) in ip_network(network, strict=False)
+    except ValueError:
+        return False
 
 
 SECOND_READER_FIELDS = ("from", "to", "cc", "bcc", "reply-to")

@@ -8,8 +8,10 @@ from headerguard.rules.embedded_address import EmbeddedAddress
 from headerguard.rules.header_injection import HeaderInjection
 from headerguard.rules.hidden_field import HiddenField
 from headerguard.rules.missing_envelope_recipient import MissingEnvelopeRecipient
+from headerguard.rules.missing_sealed_recipient import MissingSealedRecipient
 from headerguard.rules.reader_disagreement import ReaderDisagreement
 from headerguard.rules.repeated_field import RepeatedField
+from headerguard.rules.unbelieved_seal import UnbelievedSeal
 from headerguard.rules.unexpected_recipient import UnexpectedRecipient
 from headerguard.rules.unexpected_reply_path import UnexpectedReplyPath
 from headerguard.rules.unfamiliar_domain import (
@@ -20,12 +22,16 @@ from headerguard.rules.unfamiliar_domain import (
     UnfamiliarReplyPath,
 )
 from headerguard.rules.unnamed_envelope_recipient import UnnamedEnvelopeRecipient
+from headerguard.rules.unsealed_recipient import UnsealedRecipient
 
 __all__ = ["BUILTIN", "RENAMED"]
 
 BUILTIN: tuple[type[Rule], ...] = (
     UnexpectedRecipient,
     UnexpectedReplyPath,
+    UnsealedRecipient,
+    MissingSealedRecipient,
+    UnbelievedSeal,
     UnfamiliarBlindRecipient,
     UnfamiliarRecipient,
     UnfamiliarAuthor,

@@ -22,8 +22,9 @@ from urllib.parse import parse_qsl
 from headerguard.address_list import Tier, parse_all
 from headerguard.errors import ConfigError
 from headerguard.fields import Role
-from headerguard.grammar import addresses_in
+from headerguard.grammar import addresses_in, strings
 from headerguard.message import Envelope, Mark, Message, Record, Sighting, Stage
+from headerguard.seal import seals_in
 from headerguard.sources.json_values import LIMIT, BrokenValueError, looks_like_json, values
 from headerguard.sources.window import Items, Place, Window
 
@@ -79,6 +80,8 @@ class Payload:
     """Is true where the header is not whole."""
     labelled: str = ""
     """Gives cc, bcc or archive: the role of the envelope recipient."""
+    partial: bool = False
+    """Whether recipients that it could name may be missing: one event per recipient, or no Cc."""
     bodies: tuple[str, ...] = ()
     """What is not searched for addresses: bodies and attachments."""
     blind_spots: tuple[str, ...] = ()
@@ -284,10 +287,14 @@ def _record(payload: Payload, value: Any) -> Record:
         (*sightings, *_leftovers(payload, value, {str(s.address) for s in sightings})),
         tuple(_marks(payload, value)),
         tuple((kind, ",".join(texts)) for kind, found in payload.streams if (texts := list(_texts(found, value)))),
-        tuple(text.strip("<> ") for found in payload.ids for text in _texts(found, value)),
+        (
+            *(seal for text in strings(value) for seal in seals_in(text)),
+            *(text.strip("<> ") for found in payload.ids for text in _texts(found, value)),
+        ),
         {},
         next(filter(None, (_when(text) for found in payload.date for text in _texts(found, value))), None),
         next((text for found in payload.subject for text in _texts(found, value)), ""),
+        whole=not payload.partial,
         blind_spots=tuple(spots),
     )
 
