@@ -67,7 +67,10 @@ def test_a_seal_that_was_changed_anywhere_is_not_believed(data: st.DataObject) -
 
 def test_two_seals_of_one_address_have_nothing_in_common() -> None:
     one, other = (read_seal(KEY, make_seal(KEY, ["jane@client.example"], now=NOW)) for _ in range(2))
-    assert one and other and one.id != other.id and one.shown.isdisjoint(other.shown)
+    assert one
+    assert other
+    assert one.id != other.id
+    assert one.shown.isdisjoint(other.shown)
 
 
 def test_five_recipients_fit_into_eighty_characters() -> None:
@@ -167,7 +170,8 @@ def test_without_a_key_a_seal_is_nothing() -> None:
 def test_a_journal_line_with_its_original_is_what_was_asked_for() -> None:
     text = seal("team@client.example")
     address, original = parse("jane@client.example"), parse("team@client.example")
-    assert address and original
+    assert address
+    assert original
     record = Record(originals={address.key: original})
     message = Message(copy("To: jane@client.example", f"X: {text}").header, record=record)
     assert [rule for rule, _, _ in found(guard().check(message))] == ["missing-sealed-recipient"]

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from headerguard.finding import Evidence, Failure, Finding, History, Report, Severity, Skipped
     from headerguard.guard import Guard, check_examples
     from headerguard.header import Defect, DefectName, Field, Header
-    from headerguard.message import Envelope, Message, Origin, Recipient, Sighting, Stage
+    from headerguard.message import Envelope, Mark, Message, Origin, Recipient, Record, Sighting, Stage
+    from headerguard.reconcile import Reconciliation
     from headerguard.rendering import render
     from headerguard.rule import Example, Known, Rule
     from headerguard.sources import read
@@ -35,7 +36,8 @@ _HOME = {
     "finding": ("Evidence", "Failure", "Finding", "History", "Report", "Severity", "Skipped"),
     "guard": ("Guard", "check_examples"),
     "header": ("Defect", "DefectName", "Field", "Header"),
-    "message": ("Envelope", "Message", "Origin", "Recipient", "Sighting", "Stage"),
+    "message": ("Envelope", "Mark", "Message", "Origin", "Recipient", "Record", "Sighting", "Stage"),
+    "reconcile": ("Reconciliation",),
     "rendering": ("render",),
     "rule": ("Example", "Known", "Rule"),
     "sources": ("read",),
@@ -63,10 +65,13 @@ __all__ = [
     "HeaderguardError",
     "History",
     "Known",
+    "Mark",
     "Message",
     "Origin",
     "Profile",
     "Recipient",
+    "Reconciliation",
+    "Record",
     "Relay",
     "Report",
     "Role",

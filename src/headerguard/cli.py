@@ -117,7 +117,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.set_defaults(run="")
     commands = top.add_subparsers(title="commands", metavar="COMMAND")
-    for add in (_add_demo, _add_check, _add_learn, _add_show, _add_explain, _add_rules, _add_baseline):
+    for add in (_add_demo, _add_check, _add_learn, _add_reconcile, _add_show, _add_explain, _add_rules, _add_baseline):
         add(commands)
     return top
 
@@ -176,6 +176,21 @@ def _add_judging(command: argparse.ArgumentParser) -> None:
     command.add_argument("--stage", help="what the copies show: submitted, delivered, event, archive, unknown")
     command.add_argument("--stream", metavar="NAME", help="the stream that all of them belong to, as you call it")
     command.add_argument("--config", metavar="FILE", help="the configuration (the nearest headerguard.toml upwards)")
+
+
+def _add_reconcile(commands: Any) -> None:
+    summary = "join copies of the same messages over stages, and say where a recipient got in"
+    reconcile = _command(commands, "reconcile", "reconcile", summary)
+    _add_input(reconcile, "the copies, of any kinds, in any order")
+    reconcile.add_argument("--stage", help="what the copies show: submitted, delivered, event, archive, unknown")
+    reconcile.add_argument("--config", metavar="FILE", help="the configuration (the nearest headerguard.toml upwards)")
+    reconcile.add_argument(
+        "--fail-on",
+        choices=_SEVERITIES,
+        metavar="SEVERITY",
+        help=f"exit with 1 from this severity on: {', '.join(_SEVERITIES)} (configuration, else medium)",
+    )
+    _add_format(reconcile)
 
 
 def _add_show(commands: Any) -> None:

@@ -21,6 +21,7 @@ from headerguard.fields import Role
 from headerguard.finding import Severity
 from headerguard.guard import Guard
 from headerguard.message import Message
+from headerguard.rendering.joined import joined_record, joined_text
 from headerguard.sources import read, total
 from headerguard.terminal import Tally, Terminal, dumps, label, render, show_record, stream, visible
 
@@ -39,6 +40,7 @@ __all__ = [
     "explain",
     "learn",
     "parts",
+    "reconcile",
     "rules",
     "show",
 ]
@@ -166,6 +168,21 @@ def learn(arguments: Namespace, terminal: Terminal) -> int:
         earlier.merge(guard.baseline).save(path)
     terminal.lines([_learned(tally, guard.baseline, len(domains))])
     return INCOMPLETE if tally.unreadable else CLEAN
+
+
+def reconcile(arguments: Namespace, terminal: Terminal) -> int:
+    """Join copies over stages."""
+    config = _configuration(arguments, terminal)
+    guard, tally = Guard(rules=(), config=config), Tally()
+    with _reading(arguments, terminal, tally) as messages:
+        joined = guard.reconcile(messages)
+    if arguments.format == "json":
+        terminal.lines([dumps(joined_record(joined))])
+    else:
+        terminal.lines(joined_text(joined))
+    if tally.unreadable or not joined.copies:
+        return INCOMPLETE
+    return FINDINGS if joined.worst is not None and joined.worst >= config.fail_on else CLEAN
 
 
 def _domains(message: Message, suffixes: SuffixList) -> Iterator[str]:

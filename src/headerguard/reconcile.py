@@ -163,8 +163,9 @@ class _Store:
             self.database.execute("UPDATE copy SET part = ? WHERE number = ?", (self._root(number), number))
         self.database.execute("CREATE INDEX by_part ON copy (part)")
         self.database.execute("CREATE INDEX by_copy ON place (copy)")
-        sizes = Counter(dict(self.database.execute("SELECT part, count(*) FROM copy GROUP BY part")))
-        single = sum(size == 1 for size in sizes.values())
+        parts, single = self.database.execute(
+            "SELECT count(*), total(size = 1) FROM (SELECT count(*) size FROM copy GROUP BY part)"
+        ).fetchone()
         ambiguous = self.database.execute(
             "SELECT total(size) FROM (SELECT count(*) size FROM copy GROUP BY part HAVING count(DISTINCT sealed) > 1)"
         ).fetchone()[0]
@@ -177,7 +178,8 @@ class _Store:
         for finding in companions.findings():
             merged.setdefault(finding.key, finding)
         findings = sorted(merged.values(), key=lambda f: (-f.severity, f.rule, f.subject))
-        return Reconciliation(self.copies, len(sizes), self.copies - single, single, int(ambiguous), tuple(findings))
+        alone = int(single)
+        return Reconciliation(self.copies, parts, self.copies - alone, alone, int(ambiguous), tuple(findings))
 
     def _logical(self) -> Iterator[_Logical]:
         rows = self.database.execute(

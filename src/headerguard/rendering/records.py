@@ -20,7 +20,7 @@ from headerguard.rendering.disclosure import Disclosure, cut, encodable
 from headerguard.rendering.options import Options
 from headerguard.rendering.words import stream_of
 
-__all__ = ["chunks", "dumps", "fingerprint", "report_record", "show_record"]
+__all__ = ["chunks", "dumps", "finding_record", "fingerprint", "report_record", "show_record"]
 
 Record = dict[str, Any]
 
@@ -50,8 +50,8 @@ def report_record(report: Report, show: Disclosure) -> Record:
         "schema": "headerguard.report/1",
         **_about(report.message, show),
         "stream": _text(stream_of(report), show),
-        "findings": [_finding(finding, show) for finding in report.findings],
-        "allowed": [_finding(finding, show) for finding in report.allowed],
+        "findings": [finding_record(finding, show) for finding in report.findings],
+        "allowed": [finding_record(finding, show) for finding in report.allowed],
         "skipped": [{"rule": encodable(s.rule), "reason": _said(s.reason, show)} for s in report.skipped],
         "failures": [{"rule": encodable(f.rule), "error": _said(f.error, show)} for f in report.failures],
         "blind_spots": [_said(text, show) for text in report.blind_spots],
@@ -122,7 +122,8 @@ def _span(span: tuple[int, int] | None) -> list[int] | None:
 # ---- a finding
 
 
-def _finding(finding: Finding, show: Disclosure) -> Record:
+def finding_record(finding: Finding, show: Disclosure) -> Record:
+    """A finding within a record."""
     p_value = finding.p_value
     return {
         "rule": encodable(finding.rule),
