@@ -15,7 +15,17 @@ from difflib import get_close_matches
 
 from headerguard.errors import ConfigError, SourceError
 from headerguard.message import Message, Stage
-from headerguard.sources import mailbox, rfc5322
+from headerguard.sources import (
+    delivery_status,
+    journal,
+    mailbox,
+    payload,
+    postfix_log,
+    reported,
+    rfc5322,
+    transcript,
+    vendor_copy,
+)
 from headerguard.sources.containers import look_inside
 from headerguard.sources.window import (
     Items,
@@ -49,9 +59,9 @@ class Kind:
 _AS_EML = "By name only; unnamed, it is read as eml."
 
 
-def _message(description: str, stage: Stage | None = None) -> Kind:
+def _message(description: str, stage: Stage | None = None, reader: Reader = rfc5322.read) -> Kind:
     """A kind whose copies are single messages (RFC 5322) that differ in where they were made."""
-    return Kind(description, _AS_EML, rfc5322.read, stage)
+    return Kind(description, _AS_EML, reader, stage)
 
 
 KINDS: dict[str, Kind] = {
@@ -85,31 +95,83 @@ KINDS: dict[str, Kind] = {
         "A file with a header field before its first empty line that is nothing else in this table.",
         rfc5322.read,
     ),
-    "postfix_always_bcc": _message("A message in the archive mailbox of Postfix (always_bcc and its maps)."),
+    "postfix_always_bcc": _message(
+        "A message in the archive mailbox of Postfix (always_bcc and its maps).",
+        Stage.ARCHIVE,
+        vendor_copy.read_archived,
+    ),
     "exim_shadow_transport": _message("A message that Exim's shadow transport or an unseen router copied."),
     "imap_sent": _message("A message from an IMAP Sent folder (FETCH BODY[])."),
     "google_routing_copy": _message("A copy made by a Google Workspace routing rule."),
     "mailchimp_delivered": _message("A message that Mailchimp delivered to a seed mailbox.", Stage.DELIVERED),
     "mailgun_delivered": _message("A message that Mailgun delivered to a seed mailbox.", Stage.DELIVERED),
-    "mandrill_delivered": _message("A message that Mandrill delivered to a seed mailbox.", Stage.DELIVERED),
+    "mandrill_delivered": _message(
+        "A message that Mandrill delivered to a seed mailbox.", Stage.DELIVERED, vendor_copy.read_single
+    ),
     "postmark_delivered": _message("A message that Postmark delivered to a seed mailbox.", Stage.DELIVERED),
     "sendgrid_delivered": _message("A message that SendGrid delivered to a seed mailbox.", Stage.DELIVERED),
     "ses_delivered": _message("A message that Amazon SES delivered to a seed mailbox.", Stage.DELIVERED),
     "sparkpost_delivered": _message("A message that SparkPost delivered to a seed mailbox.", Stage.DELIVERED),
-    "brevo_submitted": _message("A message on its way to Brevo.", Stage.SUBMITTED),
+    "brevo_submitted": _message("A message on its way to Brevo.", Stage.SUBMITTED, vendor_copy.read_submitted),
     "mailgun_submitted": _message("A message on its way to Mailgun.", Stage.SUBMITTED),
     "mailjet_submitted": _message("A message on its way to Mailjet.", Stage.SUBMITTED),
     "mandrill_submitted": _message("A message on its way to Mandrill.", Stage.SUBMITTED),
-    "postmark_submitted": _message("A message on its way to Postmark.", Stage.SUBMITTED),
+    "postmark_submitted": _message("A message on its way to Postmark.", Stage.SUBMITTED, vendor_copy.read_submitted),
     "sendgrid_submitted": _message("A message on its way to SendGrid.", Stage.SUBMITTED),
-    "ses_submitted": _message("A message on its way to Amazon SES.", Stage.SUBMITTED),
+    "ses_submitted": _message("A message on its way to Amazon SES.", Stage.SUBMITTED, vendor_copy.read_submitted),
     "sparkpost_submitted": _message("A message on its way to SparkPost.", Stage.SUBMITTED),
     "resent_block": _message("A message that was sent again with Resent- fields (RFC 5322 section 3.6.6)."),
     "m365_autoforward": _message("A copy that Microsoft 365 forwarding or an inbox rule made."),
 }
+KINDS |= {
+    journal.KIND: Kind(
+        "A journal report of Exchange Server or Microsoft 365: the message, and everybody who really received it.",
+        "A message with an X-MS-Journal-Report field, or with Content-Identifier: exjournalreport.",
+        reported.read_report,
+        Stage.ARCHIVE,
+    ),
+    delivery_status.KIND: Kind(
+        "A bounce, receipt or complaint (RFC 6522): the message that it is about, and who was written to.",
+        "By name only: much ordinary mail encloses another.",
+        reported.read_bounce,
+        Stage.EVENT,
+    ),
+    transcript.BSMTP: Kind(
+        "Batch SMTP (RFC 2442), such as Exim writes with use_bsmtp: messages with their envelopes.",
+        "A file that starts with MAIL FROM, or with HELO and the like and then MAIL FROM.",
+        transcript.read_bsmtp,
+    ),
+    transcript.MILTER: Kind(
+        "The callbacks that a milter got, as JSON: messages with their envelopes.",
+        'JSON of which the first object has the name of a callback under "cb".',
+        transcript.read_milter,
+    ),
+    postfix_log.KIND: Kind(
+        "A log of Postfix: sender and recipients of each queue id.",
+        "A file that starts as syslog writes, with a line of Postfix in its first 64 KiB.",
+        postfix_log.read,
+        Stage.EVENT,
+    ),
+}
+KINDS |= {
+    kind: Kind(found.description, f"Of JSON, that for which {found.detect} is true.", payload.read_payload, found.stage)
+    for kind, found in payload.PAYLOADS.items()
+}
+KINDS[payload.GENERIC] = Kind(
+    "Any JSON: every address in it is mentioned, and nothing is known of its role.",
+    "A file that opens an array or an object; each value in it that is of no other kind.",
+    payload.read_payload,
+)
 """Every kind of copy that `read` reads, by id."""
 
-_RECOGNISERS: tuple[Callable[[Window], str | None], ...] = (mailbox.recognise,)
+_RECOGNISERS: tuple[Callable[[Window], str | None], ...] = (
+    mailbox.recognise,
+    reported.recognise,
+    transcript.recognise_bsmtp,
+    transcript.recognise_milter,
+    postfix_log.recognise,
+    payload.recognise,
+)
 """One a family, asked in this order for the kind of a file; what none of them knows is read as "eml"."""
 
 

@@ -14,8 +14,10 @@ from functools import partial
 from typing import NamedTuple
 
 from headerguard.errors import SourceError
-from headerguard.sources import rfc5322
+from headerguard.message import Message, Record
+from headerguard.sources import reported, rfc5322
 from headerguard.sources.containers import look_inside
+from headerguard.sources.path import reverse_path
 from headerguard.sources.rfc5322 import AHEAD, FIELD, block_end, first_line, has_field, not_mail
 from headerguard.sources.window import CHUNK, Items, Place, Progress, Window, names, read_path
 
@@ -45,6 +47,8 @@ _DATED = re.compile(
 """A From_ line with its date: asctime (RFC 4155), or day before month; a zone may precede the year."""
 _PATCH = re.compile(rb"From [0-9a-f]{40,64} Mon Sep 17 00:00:00 2001\s*$")
 """The line that git format-patch writes on top of a patch (its manual: the date never changes)."""
+_SENDER = re.compile(rb"From [ \t]*<?((?:\"(?:[^\"\\]|\\.)*+\"|[^\s\"<>@])++@[^\s<>]++)")
+"""The address in a From_ line; list software that hides addresses writes "joe at client.example" instead."""
 _LENGTH = re.compile(rb"^content-length[ \t]*:[ \t]*(\d{1,15})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _EMPTY_LINE = re.compile(rb"\n\r?\n")
 _BODY_END = re.compile(rb"(?:\r?\n){0,2}+")
@@ -116,18 +120,30 @@ def _read(window: Window, place: Place, *, by_length: bool) -> Items:
     while more:
         begin = _after_line(window, 0)
         end, whole = block_end(window, begin, partial(_separator, style=style))
-        yield from _record(place, bytes(window.data[begin:end]), index, whole)
+        record = _stated(bytes(window.data[:begin]))
+        yield from _record(place, bytes(window.data[begin:end]), index, whole, record)
         index += 1
         past = _claimed_end(window, begin, end, style) if by_length and whole else None
         more = _advance(window, end, style) if past is None else _jump(window, past)
 
 
-def _record(place: Place, block: bytes, index: int, whole: bool) -> Items:
+def _stated(line: bytes) -> Record | None:
+    """What a From_ line states: the reverse-path, as most writers put it there (RFC 4155), or nothing.
+
+    It is no envelope: that would claim that no recipient was in it. MAILER-DAEMON stands for the null path.
+    """
+    match = _SENDER.match(line)
+    path = match[1].decode("utf-8", "surrogateescape") if match else None
+    found = [s for s in reverse_path(path, "from_") if s.address.local_part.lower() != "mailer-daemon"]
+    return Record(tuple(found)) if found else None
+
+
+def _record(place: Place, block: bytes, index: int, whole: bool, record: Record | None) -> Items:
     """The message of one header block, and what is wrong with the record."""
     if not has_field(block):
         yield place.error("no header field follows its From_ line", index)
         return
-    yield place.message(block, index)
+    yield Message.from_bytes(block, stage=place.stage, origin=place.origin(index), record=record)
     if len(block) >= rfc5322.LIMIT:
         yield place.error(rfc5322.TOO_LONG, index)
     elif not whole:
@@ -272,7 +288,7 @@ def read_maildir(path: str, place: Place, progress: Progress | None = None) -> I
         if isinstance(file, SourceError):
             yield file
         else:
-            yield from read_path(_moved(file), look_inside(rfc5322.read), place, progress)
+            yield from read_path(_moved(file), look_inside(reported.read), place, progress)
 
 
 def maildir_files(path: str, place: Place) -> Iterator[str | SourceError]:

@@ -54,7 +54,11 @@ class Place(NamedTuple):
 
     def message(self, octets: bytes, index: int | None = None) -> Message:
         """The message whose header block `octets` is; `index` is its number in its container."""
-        return Message.from_bytes(octets, stage=self.stage, origin=Origin(self.kind, self.path, index))
+        return Message.from_bytes(octets, stage=self.stage, origin=self.origin(index))
+
+    def origin(self, index: int | None = None) -> Origin:
+        """How to find a copy here again."""
+        return Origin(self.kind, self.path, index)
 
     def error(self, problem: str, index: int | None = None) -> SourceError:
         """One sentence that names the path and, within a container, the record."""

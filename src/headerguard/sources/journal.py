@@ -1,0 +1,131 @@
+"""Journal reports of Exchange Server 2007 and later and of Microsoft 365: who a message really went to.
+
+A report is a message to the journal mailbox: its text says sender, subject, Message-ID and every recipient, expanded
+and forwarded ones included, and the message itself is enclosed unaltered (MS-XJRNL; TechNet bb331962, with the grammar
+in bb738122). Exchange 2003 marks what it journals by Content-Identifier; there the message may be journaled as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from headerguard.address import Address
+from headerguard.fields import Role
+from headerguard.header import Header
+from headerguard.message import Message, Record, Sighting, Stage
+from headerguard.sources.multipart import fields
+from headerguard.sources.report import Report, messages, outer_sightings, sightings, take_apart
+from headerguard.sources.window import Items, Place
+
+__all__ = ["KIND", "is_journal", "read_journal"]
+
+KIND = "exchange_journal"
+"""Id of the source kind."""
+
+BLIND_SPOTS = (
+    "several reports of one message are normal, each with some recipients: unite them by Message-ID",
+    "copies that an ESP or a later server makes are in no journal",
+)
+
+_MARK = re.compile(
+    rb"^(?:x-ms-(?:exchange-organization-)?journal-report[ \t]*:"
+    rb"|content-identifi?er[ \t]*:\s*exjournalreport[ \t]*\r?$)",
+    re.MULTILINE,
+)
+"""In lower case. Content-Identifer is how some versions spell it."""
+_MARKS = ("x-ms-journal-report", "x-ms-exchange-organization-journal-report")
+
+_RECIPIENTS = {
+    "to": (Role.TO, Role.ENVELOPE),
+    "cc": (Role.CC, Role.ENVELOPE),
+    "bcc": (Role.BCC, Role.ENVELOPE),
+    "recipient": (Role.ENVELOPE,),  # submitted by nobody known: which field names it, the message says
+}
+_SENDERS = {"sender": Role.SENDER, "on-behalf-of": Role.IDENTITY}
+_REPORTED = frozenset((*_RECIPIENTS, *_SENDERS, "subject", "message-id"))
+_SOURCE = re.compile(r",[ \t]*+(?:Expanded|Forwarded)[ \t]*+:", re.IGNORECASE)
+_SMTP = re.compile(r"(\A|<)smtp:", re.IGNORECASE)
+"""The type before an address, as in the proxyAddresses of the directory."""
+
+
+def is_journal(block: bytes) -> bool:
+    """Whether the header block of a message says that it is a journal report."""
+    lower = block.lower()
+    return b"journal" in lower and _MARK.search(lower) is not None
+
+
+def read_journal(block: bytes, body: Iterable[bytes], place: Place, index: int | None = None) -> Items:
+    """The message that a journal report is about: `block` is the report's header block, `body` what follows it."""
+    place = place._replace(kind=KIND)
+    report = take_apart(block, body, lambda media: media == "text/plain")
+    marked = any(name in report.header.names for name in _MARKS)
+    lines = next(filter(None, (_lines(text, marked) for text in report.texts)), [])
+    if not lines and not marked and "content-identifier" in _names(report.header):
+        yield Message.from_bytes(block, stage=place.stage or Stage.ARCHIVE, origin=place.origin(index))
+    elif not lines and report.enclosed is None:
+        yield place.message(block, index)
+        yield place.error(f"not a journal report: {report.problems[0]}", index)
+    else:
+        record, problem = _record(report, lines)
+        report.problems += [problem] if problem else []
+        yield from messages(report, record, Stage.ARCHIVE, place, index)
+
+
+def _names(header: Header) -> frozenset[str]:
+    return frozenset("content-identifier" if name == "content-identifer" else name for name in header.names)
+
+
+def _lines(text: str, marked: bool) -> list[tuple[str, str]]:
+    """What a report says, key and value; nothing for a text that is none.
+
+    Where only Content-Identifier marks the message its text may be what a person wrote, with lines quoted from another
+    mail, so that more is asked for.
+    """
+    found = [(key, value) for key, value in fields(text) if key in _REPORTED]
+    keys = {key for key, _ in found}
+    said = not keys.isdisjoint(_RECIPIENTS)
+    return found if (said or "sender" in keys if marked else said and keys >= {"sender", "message-id"}) else []
+
+
+def _record(report: Report, lines: list[tuple[str, str]]) -> tuple[Record, str]:
+    """What the lines state, and what is wrong with them, if anything."""
+    found: list[Sighting] = []
+    originals: dict[str, Address] = {}
+    counts: dict[str, int] = {}
+    without = 0
+    for key, value in lines:
+        number = counts[key] = counts.get(key, -1) + 1
+        if key in _RECIPIENTS:
+            seen = list(_recipient(key, value, number, originals))
+            without += not seen
+            found += seen
+        elif key in _SENDERS:
+            found += sightings(_address(value), (_SENDERS[key],), f"journal:{key}", number)
+    record = Record(
+        (*found, *outer_sightings(report.header)),
+        ids=tuple(filter(None, (value.strip("<> ") for key, value in lines if key == "message-id"))),
+        originals=originals,
+        date=Message(report.header).date,
+        subject=next((value for key, value in lines if key == "subject"), ""),
+        shown=False,
+        blind_spots=BLIND_SPOTS,
+    )
+    if not lines:
+        return record, "it has no lines that say who the message went to; the enclosed message was read"
+    return record, f"recipient lines without an address: {without}" if without else ""
+
+
+def _recipient(key: str, value: str, number: int, originals: dict[str, Address]) -> Iterator[Sighting]:
+    """The recipient of a line, and the list or mailbox by way of which it became one."""
+    address, *sources = _SOURCE.split(value)
+    found = list(sightings(_address(address), _RECIPIENTS[key], f"journal:{key}", number))
+    yield from found
+    before = [s for source in sources for s in sightings(_address(source), (Role.MENTIONED,), f"journal:{key}", number)]
+    yield from before
+    if found and before:
+        originals.setdefault(found[0].address.key, before[0].address)
+
+
+def _address(value: str) -> str:
+    return _SMTP.sub(r"\1", value.strip())

@@ -1,0 +1,381 @@
+"""What went over SMTP, written down: batch SMTP, and the callbacks that a milter got.
+
+Batch SMTP is the client's side of sessions in a file (RFC 2442; Exim writes it with use_bsmtp, its specification,
+"Batched SMTP"). Callbacks of libmilter come as JSON objects, one a callback: {"cb": "envrcpt", "args": ["<a@b>"]}.
+Both give a message with its envelope for each transaction (RFC 5321 section 3.3).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from headerguard.address import Address
+from headerguard.errors import SourceError
+from headerguard.message import Envelope, Message, Record
+from headerguard.sources import rfc5322
+from headerguard.sources.json_values import BrokenValueError, values
+from headerguard.sources.path import cut, original, originals, reverse_path
+from headerguard.sources.rfc5322 import block_end, has_field
+from headerguard.sources.window import CHUNK, Items, Place, Window
+
+__all__ = ["BSMTP", "LIMIT", "MILTER", "read_bsmtp", "read_milter", "recognise_bsmtp", "recognise_milter"]
+
+BSMTP, MILTER = "exim_bsmtp", "milter_events"
+LIMIT = 64 << 20
+"""Octets of envelope and header fields of one transaction that are kept at most (64 MiB), objects included."""
+LINE = 1 << 14
+"""Octets of a command that are read at most (16 KiB); RFC 5321 section 4.5.3.1 asks for 512, extensions for more."""
+_HEAD = 1 << 12
+"""Octets in which the first callback, or the first MAIL after a greeting, must turn up (4 KiB)."""
+_OBJECT = 256
+"""Octets that a recipient or a field costs besides its text."""
+
+
+class _Transaction:
+    """The envelope, and where they come one by one the fields, of a transaction as far as it was read."""
+
+    def __init__(self, sender: str | None = None) -> None:
+        self.sender = sender
+        self.recipients: list[str] = []
+        self.firsts: list[tuple[str, Address | None]] = []
+        self.items: list[tuple[str, object]] = []
+        self.headed = self.full = False
+        self.cost = 0
+
+    def add(self, path: str, parameters: str) -> bool:
+        """Take a recipient; False for the first that is too much."""
+        if refused := self._refused(path, parameters):
+            return refused == "again"
+        self.recipients.append(path)
+        if parameters and (first := original(parameters)) is not None:
+            self.firsts.append((path, first))
+        return True
+
+    def field(self, name: str, value: str) -> bool:
+        """Take a header field; False for the first that is too much."""
+        if refused := self._refused(name, value):
+            return refused == "again"
+        self.items.append((name, value))
+        return True
+
+    def _refused(self, *texts: str) -> str:
+        """Whether there is no room for some texts, and that was said already."""
+        if self.full:
+            return "again"
+        self.cost += _OBJECT + sum(map(len, texts))
+        self.full = self.cost > LIMIT
+        return "first" if self.full else ""
+
+    def envelope(self) -> Envelope | None:
+        """The envelope; one without recipients would claim that nobody receives the message."""
+        return Envelope(self.sender, tuple(self.recipients)) if self.recipients else None
+
+    def record(self, *spots: str) -> Record | None:
+        """What there is to say besides; None for nothing."""
+        stated = () if self.recipients else reverse_path(self.sender, "mail from")
+        first = originals(self.firsts)
+        return Record(stated, originals=first, blind_spots=spots) if stated or first or spots else None
+
+
+def _full() -> str:
+    return f"its envelope or header is longer than {LIMIT >> 20} MiB; the rest of it was not read"
+
+
+# ---- batch SMTP ------------------------------------------------------------------------------------------------------
+
+_IDLE = r"HELO|EHLO|LHLO|RSET|QUIT|NOOP|HELP|VRFY|EXPN|ETRN|AUTH|STARTTLS|VERB|TICK"
+"""Commands without an address that receives anything; VERB and TICK are those of BSMTP on BITNET."""
+_GREETING = re.compile(rb"(?:" + _IDLE.encode() + rb")(?:[ \t][^\r\n]*)?\r?\n", re.IGNORECASE)
+_FROM = re.compile(rb"MAIL FROM:", re.IGNORECASE)
+_COMMAND = re.compile(rf"MAIL FROM:|RCPT TO:|(?:DATA|BDAT|{_IDLE})(?=[ \t]|\Z)", re.IGNORECASE)
+_ANEW = frozenset(("MAIL FROM:", "RSET", "QUIT", "HELO", "EHLO", "LHLO"))
+"""Commands that end a transaction (RFC 5321 sections 4.1.1.5 and 4.1.4)."""
+# A writer with CRLF may leave LF "." LF in a body. To take it for the end makes a phantom; not to could lose messages.
+_END = re.compile(rb"\n\.\r?(?:\n|\Z)")
+_KEEP = 4
+"""Octets kept when a body is let go, so that "\\n.\\r\\n" is found where two chunks meet."""
+_STUFFED = re.compile(rb"^\.", re.MULTILINE)
+_TOO_LONG = "-" * LINE
+
+
+def recognise_bsmtp(window: Window) -> str | None:
+    """A file that starts with MAIL FROM, or with a greeting and then MAIL FROM."""
+    window.hold(_HEAD)
+    at = 0
+    while match := _GREETING.match(window.data, at, _HEAD):
+        at = match.end()
+    return BSMTP if _FROM.match(window.data, at) else None
+
+
+def read_bsmtp(window: Window, place: Place) -> Items:
+    """Read every transaction: its message with the envelope, and an error for one that has no message."""
+    window.step = CHUNK
+    nothing = True
+    for item in _Batch(window, place).read():
+        nothing = False
+        yield item
+    if nothing:
+        yield place.error("holds no SMTP transaction")
+
+
+class _Batch:
+    """A batch, read command by command; the line of the last one lies at the start of the window."""
+
+    def __init__(self, window: Window, place: Place) -> None:
+        self.window, self.place = window, place
+        self.end = 0
+        self.open: _Transaction | None = None
+        self.index = 0
+        self.lost = False
+
+    def read(self) -> Items:
+        """Every message of the batch."""
+        while (line := self._line()) is not None:
+            command = _COMMAND.match(line)
+            word = command[0].upper() if command else ""
+            if word == "BDAT":
+                yield self._error("BDAT is not read, nor anything after it")
+                self.window.finish()
+                return
+            if word in _ANEW:
+                yield from self._dropped()
+            yield from self._command(word, line)
+        yield from self._dropped()
+
+    def _command(self, word: str, line: str) -> Items:
+        rest = line[len(word) :]
+        if word == "MAIL FROM:":
+            yield from self._sender(rest)
+        elif word == "RCPT TO:":
+            yield from self._recipient(rest)
+        elif word == "DATA":
+            yield from self._message()
+        elif not word and line.strip() and not self.lost:  # of lines that are lost together, the first says so
+            yield self._error("a line that is too long" if line is _TOO_LONG else "a line that is no SMTP command")
+        self.lost = not word and (self.lost or bool(line.strip()))
+
+    def _sender(self, rest: str) -> Items:
+        found = cut(rest, bare=True)
+        self.open = _Transaction(found[0] if found else None)
+        if found is None:
+            yield self._error("MAIL FROM without a path")
+
+    def _recipient(self, rest: str) -> Items:
+        self.open = self.open or _Transaction()
+        found = cut(rest, bare=True)
+        if found is None:
+            yield self._error("RCPT TO without a path")
+        elif not self.open.add(*found):
+            yield self._error(_full())
+
+    def _message(self) -> Items:
+        """The message that follows DATA; the line end of DATA is the first that a "." can follow."""
+        transaction, self.open = self.open or _Transaction(), None
+        end, whole = block_end(self.window, self.end, _ended)
+        block = bytes(self.window.data[self.end : end])
+        yield Message.from_bytes(
+            _STUFFED.sub(b"", block),
+            transaction.envelope(),
+            self.place.stage,
+            origin=self.place.origin(self.index),
+            record=transaction.record(),
+        )
+        if not transaction.recipients:
+            yield self._error("DATA without a recipient")
+        if not has_field(block, 0, len(block)):
+            yield self._error("its message has no header field")
+        if not whole and len(block) >= rfc5322.LIMIT:
+            yield self._error(rfc5322.TOO_LONG)
+        if not self._past_message(end):
+            yield self._error("no line with a dot ends its message; what is there was read")
+        self.index += 1
+
+    def _past_message(self, at: int) -> bool:
+        """Move behind the line that ends a message; False where the copy ends first."""
+        window, low = self.window, at - 1
+        self.end = 0
+        while True:
+            window.hold(low + CHUNK)
+            high = len(window.data)
+            match = _END.search(window.data, low)
+            if match and _is_whole(match, window):
+                window.release(match.end())
+                return True
+            if window.ended:
+                window.release(high)
+                return False
+            window.release(max(low, high - _KEEP))
+            low = 0
+
+    def _line(self) -> str | None:
+        """The next line without its end; None at the end of the copy."""
+        window = self.window
+        window.release(self.end)
+        window.hold(LINE)
+        self.end = window.data.find(b"\n", 0, LINE) + 1
+        if self.end:
+            return window.data[: self.end].decode("utf-8", "surrogateescape").rstrip("\r\n")
+        if len(window.data) >= LINE:
+            self._skip_line()
+            return _TOO_LONG
+        self.end = len(window.data)
+        return window.data.decode("utf-8", "surrogateescape") if window.data else None
+
+    def _skip_line(self) -> None:
+        window = self.window
+        while (end := window.data.find(b"\n")) < 0 and window.data:
+            window.release(len(window.data))
+            window.hold(1)
+        window.release(end + 1)
+
+    def _dropped(self) -> Items:
+        """Say that a transaction stopped before its message."""
+        if self.open is not None:
+            count, self.open = len(self.open.recipients), None
+            yield self._error(f"no DATA follows MAIL FROM and {count} RCPT TO")
+            self.index += 1
+
+    def _error(self, problem: str) -> SourceError:
+        return self.place.error(problem, self.index)
+
+
+def _ended(window: Window, low: int, high: int) -> int:
+    """Index of the "." that ends a message between two indexes, -1 for none."""
+    match = _END.search(window.data, low - 1, high + _KEEP)
+    return match.start() + 1 if match and match.start() < high and _is_whole(match, window) else -1
+
+
+def _is_whole(match: re.Match[bytes], window: Window) -> bool:
+    """Whether a line that may end a message has its end, or the copy has."""
+    return match[0].endswith(b"\n") or (window.ended and match.end() == len(window.data))
+
+
+# ---- the callbacks of a milter ---------------------------------------------------------------------------------------
+
+_CALLBACK = re.compile(
+    rb'(?:\xef\xbb\xbf)?\s*(?:\[\s*)?\{(?:[^{}"]|"(?:[^"\\]|\\.)*+")*?"cb"\s*:\s*'
+    rb'"(?:connect|helo|envfrom|envrcpt|data|header|eoh|body|eom|abort|close|unknown|negotiate)"',
+    re.DOTALL,
+)
+"""The names are those of smfiDesc in libmilter (mfapi.h), as pymilter calls its methods."""
+_OUTSIDE = frozenset(("connect", "helo", "eom", "close"))
+"""Callbacks that stand before or after a transaction."""
+_ADDED_LATER = "a milter sees no recipient that its mail server adds afterwards, and no Bcc that it took out before"
+_NO_HEADER = "no header callback: who of the recipients is shown to the others cannot be told"
+
+
+def recognise_milter(window: Window) -> str | None:
+    """JSON of which the first object is a callback."""
+    window.hold(_HEAD)
+    return MILTER if _CALLBACK.match(window.data, 0, _HEAD) else None
+
+
+def read_milter(window: Window, place: Place) -> Items:
+    """Read every transaction: an array holds one or more, and a later array or object goes on."""
+    nothing = True
+    for item in _Callbacks(window, place).read():
+        nothing = False
+        yield item
+    if nothing:
+        yield place.error("holds no SMTP transaction")
+
+
+class _Callbacks:
+    """The callbacks of a milter, one after the other."""
+
+    def __init__(self, window: Window, place: Place) -> None:
+        self.window, self.place = window, place
+        self.open: _Transaction | None = None
+        self.index = 0
+
+    def read(self) -> Items:
+        """Every message among them."""
+        lost = False
+        for event in _events(self.window):
+            name = event.get("cb") if isinstance(event, dict) else None
+            if isinstance(name, str):
+                yield from self._callback(name, event)
+            elif not lost:  # of values that are lost together, the first says so
+                yield self._error(str(event) if isinstance(event, BrokenValueError) else "a value that is no callback")
+            lost = not isinstance(name, str)
+        yield from self._finished()
+
+    def _callback(self, name: str, event: dict[str, Any]) -> Items:
+        if name in _OUTSIDE:
+            yield from self._finished()
+        elif name == "abort":
+            yield from self._finished(aborted=True)
+        elif name == "envfrom":
+            yield from self._finished()
+            yield from self._path(name, event)
+        elif name == "envrcpt":
+            if self.open and (self.open.items or self.open.headed):  # out of order, so of the next transaction
+                yield from self._finished()
+            yield from self._path(name, event)
+        elif name == "header":
+            if self.open and self.open.headed:
+                yield from self._finished()
+            yield from self._header(event)
+        elif name == "eoh" and self.open:
+            self.open.headed = True
+
+    def _path(self, name: str, event: dict[str, Any]) -> Items:
+        arguments = _arguments(event)
+        found = cut(arguments[0], bare=True) if arguments else None
+        if name == "envfrom":
+            self.open = _Transaction(found[0] if found else None)
+        self.open = self.open or _Transaction()
+        if found is None:
+            yield self._error(f"{name} without a path")
+        elif name == "envrcpt" and not self.open.add(found[0], " ".join(arguments[1:])):
+            yield self._error(_full())
+
+    def _header(self, event: dict[str, Any]) -> Items:
+        self.open = self.open or _Transaction()
+        pair = [event["name"], event["value"]] if "name" in event and "value" in event else _arguments(event)
+        if len(pair) != 2 or not all(isinstance(text, str) for text in pair):
+            yield self._error("header without a name and a value")
+        elif not self.open.field(*pair):
+            yield self._error(_full())
+
+    def _finished(self, *, aborted: bool = False) -> Items:
+        """The message of the open transaction; an error where it stopped before there was one."""
+        transaction, self.open = self.open, None
+        if transaction is None:
+            return
+        headed = bool(transaction.items) or transaction.headed
+        if not headed and (aborted or not transaction.recipients):
+            yield self._error(f"no header follows envfrom and {len(transaction.recipients)} envrcpt")
+        else:
+            spots = (_ADDED_LATER,) if headed else (_NO_HEADER, _ADDED_LATER)
+            yield Message.from_items(
+                transaction.items,
+                transaction.envelope(),
+                self.place.stage,
+                origin=self.place.origin(self.index),
+                record=transaction.record(*spots),
+            )
+        self.index += 1
+
+    def _error(self, problem: str) -> SourceError:
+        return self.place.error(problem, self.index)
+
+
+def _events(window: Window) -> Iterator[Any]:
+    """Every callback; of a value that is no JSON what is wrong, and the callbacks that it holds."""
+    for value in values(window):
+        if isinstance(value, BrokenValueError):
+            yield value
+            yield from (event for event in value.rescued() if "cb" in event)
+        elif isinstance(value, list):
+            yield from value
+        else:
+            yield value
+
+
+def _arguments(event: dict[str, Any]) -> list[str]:
+    given = event.get("args")
+    found = given if isinstance(given, list) else [given]
+    return [text for text in found if isinstance(text, str)]
