@@ -290,6 +290,49 @@ def test_a_wrong_content_length_loses_nothing(eol: bytes, wrong_by: int) -> None
     assert [m.origin.kind for m in read(octets) if m.origin] == ["mboxcl2" if abs(wrong_by) == 1 else "mboxo"] * 3
 
 
+@VARIANTS
+def test_the_address_of_a_from_line_is_where_bounces_go(variant: str) -> None:
+    octets, _ = archive(variant)
+    for message in read(octets):
+        stated = [s for s in message.sightings if s.field == "from_"]
+        assert [(str(s.address), s.role, s.span) for s in stated] == [("c@client.example", "bounce", None)]
+        assert message.envelope is None  # which would say that no recipient was in it
+        assert message.hidden == ()
+
+
+@pytest.mark.parametrize(
+    ("sender", "addresses"),
+    [
+        (b"-", []),
+        (b"", []),
+        (b"MAILER-DAEMON", []),
+        (b"MAILER-DAEMON@mx.client.example", []),
+        (b"joe", []),
+        (b"joe at client.example", []),
+        (b"<joe@client.example>", ["joe@client.example"]),
+        (b'"joe bloggs"@client.example', ['"joe bloggs"@client.example']),
+        (b'"joe', []),
+        (b"joe@client.example remote from x@y.example", ["joe@client.example"]),
+        ("jörg@client.example".encode(), ["jörg@client.example"]),
+        (b"j\xf6rg@client.example", ["jörg@client.example"]),
+        (b"a" * 900 + b"@client.example", ["a" * 900 + "@client.example"]),
+        (b"a" * 1_100 + b"@client.example", []),
+    ],
+)
+def test_a_from_line_without_an_address_states_none(sender: bytes, addresses: list[str]) -> None:
+    octets = joined(block(0), block(1)).replace(b"From c@client.example ", b"From " + sender + b" ")
+    for message in collect(octets, "mbox")[0]:
+        assert [str(s.address) for s in message.sightings if s.field == "from_"] == addresses
+        assert (message.record is None) == (not addresses)
+
+
+@given(st.binary(max_size=60))
+def test_any_from_line_states_one_address_at_most(rest: bytes) -> None:
+    messages, _ = collect(b"From " + rest + b" " + DATE + b"\n" + block(0), "mbox")
+    for message in messages:
+        assert len([s for s in message.sightings if s.field == "from_"]) <= 1
+
+
 def test_two_content_lengths_are_none() -> None:
     twice = block(0, b"Content-Length: %d\nContent-Length: 3\n" % len(FORWARDED))
     messages, _ = collect(joined(sized(0, b"x\n") + b"x\n", twice + FORWARDED, block(1)))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ from headerguard.address_list import Tier
 from headerguard.errors import BaselineError
 from headerguard.fields import MARKED, Role
 from headerguard.finding import History
-from headerguard.message import Message
+from headerguard.message import Mark, Message
 from headerguard.stream import Level
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "RoleHistory",
     "Seen",
     "bucket",
+    "mark_known",
 ]
 
 SCHEMA = 1
@@ -89,6 +90,7 @@ class Seen(NamedTuple):
 
 
 _NEVER = Seen(0, 0, 0)
+_NAMED = frozenset(("stream", "template", "campaign", "tag", "list"))
 
 
 def bucket(count: int) -> str:
@@ -207,7 +209,7 @@ class Profile:
 class Baseline:
     """Everything learned, by level of stream. `learn` changes it in place; `merge` makes a new one."""
 
-    __slots__ = ("_anywhere", "_subjects", "streams")
+    __slots__ = ("_anywhere", "_homes", "_subjects", "streams")
 
     def __init__(self) -> None:
         """Start with nothing known."""
@@ -215,6 +217,7 @@ class Baseline:
         """Profiles by level key (account/kind:value)."""
         self._subjects: dict[str, set[str] | None] = {}  # author key -> keys of its subject levels; None: crowded
         self._anywhere: dict[str, int] | None = None
+        self._homes: dict[str, set[str]] | None = None  # kind:value -> level keys, whatever the account
 
     # ---- judging
 
@@ -222,6 +225,15 @@ class Baseline:
         """The profile of a level, if it holds enough messages to judge by."""
         profile = self.streams.get(level.key)
         return profile if profile is not None and profile.seen.count >= ENOUGH else None
+
+    def accounts_of(self, level: Level) -> dict[str, int]:
+        """Messages of a named stream in every account that knows it, by level key."""
+        if self._homes is None:
+            self._homes = {}
+            for key in self.streams:
+                self._homes.setdefault(key.partition("/")[2], set()).add(key)
+        keys = self._homes.get(level.key.partition("/")[2], ()) if level.kind in _NAMED else ()
+        return {key: self.streams[key].messages for key in keys if key in self.streams}
 
     def has_seen(self, domain: str) -> bool:
         """Whether any stream has shown a registrable domain in a closed role."""
@@ -245,7 +257,7 @@ class Baseline:
         suffixes: SuffixList = BUNDLED,
     ) -> None:
         """Add one message at every level. `without`: (role, registrable domain) pairs that must not become known."""
-        roles: dict[str, set[str]] = _stated(message, suffixes)
+        roles: dict[str, set[str]] = _stated(message, suffixes, without)
         hidden: set[str] | None = None
         if message.envelope is not None:
             roles[Role.ENVELOPE] = set()  # observed; that nobody was hidden in it is knowledge too
@@ -273,6 +285,8 @@ class Baseline:
             if level.kind == "subject" and not self._admit_subject(key):
                 return None
             profile = self.streams[key] = Profile()
+            if self._homes is not None:
+                self._homes.setdefault(key.partition("/")[2], set()).add(key)
         return profile
 
     def _admit_subject(self, key: str) -> bool:
@@ -397,15 +411,25 @@ class Baseline:
         return baseline
 
 
-def _stated(message: Message, suffixes: SuffixList) -> dict[str, set[str]]:
+def _stated(message: Message, suffixes: SuffixList, without: Collection[tuple[str, str]]) -> dict[str, set[str]]:
     """What is learned of a message besides the domains of its addresses."""
-    stated = {SHOWN: {bucket(sum(not recipient.hidden for recipient in message.recipients))}}
+    stated: dict[str, set[str]] = {}
+    if not without:  # how many a message shows that was flagged for anything is no habit
+        stated[SHOWN] = {bucket(sum(not recipient.hidden for recipient in message.recipients))}
     for mark in message.marks_of(MARKED):
-        if mark.kind == "account":
-            stated.setdefault(ACCOUNT, set()).add(mark.value)
-        elif mark.role is Role.TRACKING:
-            stated.setdefault(TRACKING_HOST, set()).add(suffixes.registrable_domain(mark.value))
+        role, value = known = mark_known(mark, suffixes)
+        if role and known not in without:
+            stated.setdefault(role, set()).add(value)
     return stated
+
+
+def mark_known(mark: Mark, suffixes: SuffixList) -> tuple[str, str]:
+    """The role that a mark is learned under, "" for none, and what is learned of it."""
+    if mark.kind == "account":
+        return ACCOUNT, mark.value
+    if mark.role is Role.TRACKING:
+        return TRACKING_HOST, suffixes.registrable_domain(mark.value)
+    return "", mark.value
 
 
 def _author_key(key: str) -> str:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from headerguard.address import BUNDLED, SuffixList
 from headerguard.address_list import parse as parse_address
-from headerguard.baseline import ENOUGH, Baseline
+from headerguard.baseline import ENOUGH, Baseline, mark_known
 from headerguard.config import Config, default, load, parse
-from headerguard.fields import CATALOGUE, HIDDEN, Role
+from headerguard.fields import CATALOGUE, HIDDEN, MARKED, Role
 from headerguard.finding import Evidence, Failure, Finding, Report, Severity, Skipped
 from headerguard.message import Envelope, Message, Stage
 from headerguard.reconcile import Reconciliation, reconcile
@@ -179,7 +179,7 @@ class Guard:
         borrowed = level is not finest
         judging = level if profile else None
         return finest, Known(
-            profile, judging, declared, self.config.own_domains, self.baseline, borrowed, self.suffixes
+            profile, judging, declared, self.config.own_domains, self.baseline, borrowed, self.suffixes, finest
         )
 
     def _is_hearsay(self, finding: Finding, message: Message) -> bool:
@@ -299,6 +299,8 @@ class Guard:
             known = (sighting.role, self.suffixes.registrable_domain(sighting.address.domain))
             for place in ((sighting.field,), (sighting.field, sighting.occurrence, sighting.span)):
                 named.setdefault(place, set()).add(known)
+        for mark in message.marks_of(MARKED):
+            named.setdefault((mark.field,), set()).add(mark_known(mark, self.suffixes))
         for finding in findings:
             for evidence in finding.evidence:
                 role, number, _ = evidence.place.partition("[")
@@ -497,7 +499,7 @@ def _lines_apart(one: list[str], other: list[str]) -> int:
 def _example_findings(rule: type[Rule] | Rule, example: Example, text: str) -> list[Finding]:
     config = parse(example.config, "example") if example.config else None
     guard = Guard([rule], config=config, seal_key=example.seal_key)
-    guard.learn(Message.from_bytes(_wire(past)) for past in example.history)
+    guard.learn(Message.from_bytes(_wire(past), account=example.account) for past in example.history)
     report = guard.check(_wire(text), envelope=example.envelope, **example.declared)
     if report.failures:
         raise RuntimeError(report.failures[0].error)

@@ -19,7 +19,7 @@ from headerguard.errors import ConfigError
 from headerguard.fields import HIDDEN, VISIBLE, Role
 from headerguard.finding import Evidence, Finding, History, Severity
 from headerguard.header import Defect, DefectName, Field
-from headerguard.message import Envelope, Message, Recipient, Sighting, Stage
+from headerguard.message import Envelope, Mark, Message, Recipient, Sighting, Stage
 from headerguard.seal import Seal
 from headerguard.stream import Level
 
@@ -40,8 +40,10 @@ class Example:
     """The envelope of both."""
     history: tuple[str, ...] = ()
     """Messages that the baseline learned before."""
+    account: str | None = None
+    """The account that those messages came from."""
     declared: Mapping[str, Any] = field(default_factory=dict)
-    """Arguments of `Guard.check` for both: recipients, blind, missing, stage, stream."""
+    """Arguments of `Guard.check` for both: recipients, blind, missing, stage, account, stream."""
     config: Mapping[str, Any] = field(default_factory=dict)
     """Keys of the configuration for both, as in headerguard.toml."""
     seal_key: bytes | None = None
@@ -135,6 +137,8 @@ class Known:
     did proves nothing about this one."""
     suffixes: SuffixList = BUNDLED
     """The Public Suffix List in use."""
+    stream: Level | None = None
+    """The finest level of the stream, whether or not enough is known of it."""
     seal: Seal | None = None
     """What the application asked for, where the copy carries a seal that can be believed."""
     unbelieved: str | None = None
@@ -169,12 +173,12 @@ class Known:
         authors = message.sightings_of((Role.FROM,))
         return {self.registrable(s.address) for s in authors if s.tier is not Tier.CANDIDATE}
 
-    def history(self, role: Role | None = None) -> History | None:
+    def history(self, role: str | None = None) -> History | None:
         """What was known before, for a finding."""
         return self.profile.history(role) if self.profile else None
 
 
-Where = Recipient | Sighting | Field | Defect
+Where = Recipient | Sighting | Mark | Field | Defect
 
 
 @dataclass(frozen=True)
@@ -239,6 +243,8 @@ def _is_candidate(where: Where) -> bool:
 def _subject(where: Where) -> str:
     if isinstance(where, Recipient | Sighting):
         return str(where.address)
+    if isinstance(where, Mark):
+        return where.value
     return where.name.lower() if isinstance(where, Field) else where.field or str(where.name)
 
 
@@ -250,6 +256,8 @@ def _evidence(where: Where) -> Iterator[Evidence]:
     elif isinstance(where, Sighting):
         note = "" if where.tier is Tier.PLAIN else f"{where.tier} reading"
         yield Evidence(str(where.role), where.field, where.occurrence, str(where.address), where.span, note)
+    elif isinstance(where, Mark):
+        yield Evidence(where.kind, where.field, where.occurrence, where.value, where.span)
     elif isinstance(where, Field):
         span = (where.start, where.end) if where.start is not None and where.end is not None else None
         text = where.octets.decode("utf-8", "replace").rstrip("\r\n")

@@ -2,18 +2,26 @@
 
 from headerguard.rule import Rule
 from headerguard.rules.ambiguous_destination import AmbiguousDestination
+from headerguard.rules.contradicting_stamp import ContradictingStamp
 from headerguard.rules.control_recipient import ControlRecipient
 from headerguard.rules.disclosed_blind_recipient import DisclosedBlindRecipient
 from headerguard.rules.embedded_address import EmbeddedAddress
+from headerguard.rules.exposed_recipients import ExposedRecipients
+from headerguard.rules.folded_recipient import FoldedRecipient
+from headerguard.rules.foreign_error_copy import ForeignErrorCopy
+from headerguard.rules.forwarding_trace import ForwardingTrace
 from headerguard.rules.header_injection import HeaderInjection
 from headerguard.rules.hidden_field import HiddenField
+from headerguard.rules.mailto_recipient import MailtoRecipient
 from headerguard.rules.missing_envelope_recipient import MissingEnvelopeRecipient
 from headerguard.rules.missing_sealed_recipient import MissingSealedRecipient
+from headerguard.rules.moved_stream import MovedStream
 from headerguard.rules.reader_disagreement import ReaderDisagreement
 from headerguard.rules.repeated_field import RepeatedField
 from headerguard.rules.unbelieved_seal import UnbelievedSeal
 from headerguard.rules.unexpected_recipient import UnexpectedRecipient
 from headerguard.rules.unexpected_reply_path import UnexpectedReplyPath
+from headerguard.rules.unfamiliar_account import UnfamiliarAccount
 from headerguard.rules.unfamiliar_domain import (
     UnfamiliarAuthor,
     UnfamiliarBlindRecipient,
@@ -21,6 +29,7 @@ from headerguard.rules.unfamiliar_domain import (
     UnfamiliarRecipient,
     UnfamiliarReplyPath,
 )
+from headerguard.rules.unfamiliar_tracking_host import UnfamiliarTrackingHost
 from headerguard.rules.unnamed_envelope_recipient import UnnamedEnvelopeRecipient
 from headerguard.rules.unsealed_recipient import UnsealedRecipient
 
@@ -32,12 +41,21 @@ BUILTIN: tuple[type[Rule], ...] = (
     UnsealedRecipient,
     MissingSealedRecipient,
     UnbelievedSeal,
+    FoldedRecipient,
+    ExposedRecipients,
+    MovedStream,
+    UnfamiliarAccount,
     UnfamiliarBlindRecipient,
     UnfamiliarRecipient,
     UnfamiliarAuthor,
     UnfamiliarReplyPath,
     UnfamiliarBouncePath,
+    UnfamiliarTrackingHost,
+    ForwardingTrace,
+    MailtoRecipient,
     ControlRecipient,
+    ContradictingStamp,
+    ForeignErrorCopy,
     UnnamedEnvelopeRecipient,
     MissingEnvelopeRecipient,
     DisclosedBlindRecipient,

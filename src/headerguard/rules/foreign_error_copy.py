@@ -1,0 +1,65 @@
+"""Errors or receipts go to somebody who has nothing to do with the message."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from headerguard.fields import VISIBLE, Role
+from headerguard.finding import Finding, Severity
+from headerguard.message import Message, Stage
+from headerguard.rule import Example, Known, Rule
+
+_FIELDS = frozenset(
+    (
+        "errors-to",
+        "bounces-to",
+        "x-mj-templateerrorreporting",
+        "disposition-notification-to",
+        "return-receipt-to",
+        "x-confirm-reading-to",
+    )
+)
+_KIN = frozenset((Role.FROM, Role.SENDER, Role.REPLY)) | VISIBLE
+_LINES = "From: shop@shop.example\nTo: jane@client.example\n"
+
+
+@dataclass(frozen=True)
+class ForeignErrorCopy(Rule):
+    """Copies of errors or receipts are asked for at a foreign domain.
+
+    Flags: an address in Errors-To, Bounces-To, X-MJ-TemplateErrorReporting, Disposition-Notification-To,
+    Return-Receipt-To or X-Confirm-Reading-To at a registrable domain that is not that of the author, a reply address, a
+    shown recipient, the operator or a declared entry, and that the stream has not shown there. Not in delivered copies,
+    in which lists set such fields.
+
+    Why: an error copy holds the whole message or says who received it, and no recipient list shows its reader.
+
+    When it is wrong: a service that handles bounces for the sender.
+
+    What to do: find what set the field. If the domain is yours, add it to own-domains.
+
+    References: RFC 8098 section 2.1; RFC 2076 section 3.5; Mailjet: custom headers.
+    """
+
+    id = "foreign-error-copy"
+    severity = Severity.LOW
+    fields = _FIELDS
+    examples = (
+        Example(
+            flagged=_LINES + "Errors-To: copy@arxxwalls.com\n",
+            clean=_LINES + "Errors-To: errors@shop.example\n",
+            cites="copy@arxxwalls.com",
+        ),
+    )
+
+    def check(self, message: Message, known: Known) -> Iterator[Finding]:
+        """Compare the addresses in these fields with everybody who may well read errors."""
+        if message.stage is Stage.DELIVERED:
+            return
+        familiar = {known.registrable(s.address) for s in message.sightings_of(_KIN)} | known.own_domains
+        for part in message.parts:
+            for sighting in message.read(part) if part.line.name in _FIELDS else ():
+                domain = known.registrable(sighting.address)
+                bounds = known.declared.bound(sighting.role) or ()
+                declared = any(bound.allows(sighting.address) for bound in bounds)
+                if domain not in familiar and not known.knows((sighting.role,), domain) and not declared:
+                    yield self.finding(sighting, f"{part.line.name} sends copies to {sighting.address}")

@@ -1,0 +1,63 @@
+"""The copy comes out of another account than this stream ever did."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from headerguard.baseline import ACCOUNT
+from headerguard.fields import MARKED
+from headerguard.finding import Finding, Severity
+from headerguard.message import Message
+from headerguard.rule import Example, Known, Rule
+
+_LINES = "From: shop@shop.example\nTo: jane@client.example\nX-Mandrill-User: md_30490001\n"
+
+
+@dataclass(frozen=True)
+class UnfamiliarAccount(Rule):
+    """A fingerprint of the sending account that this stream has never shown.
+
+    Flags: an id of the account at an ESP (a stamp, return path, Feedback-ID or event) of a vendor that the stream has
+    shown with one or two other ids in at least 20 messages. Where the stream has shown accounts, and none of the
+    message's vendors among them, it weighs MEDIUM.
+
+    Why: the account is whose mail it is. The same brand out of another account, or another ESP, is somebody else's.
+
+    When it is wrong: the day an account or ESP is changed; then it is one incident for all streams.
+
+    What to do: find out who owns the account. If it is yours, allow the fingerprint.
+
+    References: the CoinGecko report of June 2024; the Trezor report of April 2022.
+    """
+
+    id = "unfamiliar-account"
+    severity = Severity.HIGH
+    fields = MARKED
+    needs = frozenset(("baseline",))
+    examples = (
+        Example(
+            flagged=_LINES.replace("30490001", "77770002"),
+            clean=_LINES,
+            cites="md_77770002",
+            history=(_LINES,) * 20,
+        ),
+    )
+
+    def check(self, message: Message, known: Known) -> Iterator[Finding]:
+        """Compare the ids of each vendor with those that the stream has shown."""
+        shown = known.profile.values(ACCOUNT) if known.profile else None
+        if not shown:
+            return
+        marks = [mark for mark in message.marks_of(MARKED) if mark.kind == "account"]
+        vendors = {value.partition(":")[0] for value in shown}
+        another = vendors.isdisjoint(mark.value.partition(":")[0] for mark in marks)
+        for mark in {mark.value: mark for mark in marks}.values():
+            vendor = mark.value.partition(":")[0]
+            ids = sum(value.partition(":")[0] == vendor for value in shown)
+            if mark.value not in shown and (another or 1 <= ids <= 2):
+                yield self.finding(
+                    mark,
+                    f"sent from account {mark.value}, which {known.level} has never shown",
+                    severity=Severity.MEDIUM if another else None,
+                    layer="esp account",
+                    history=known.history(ACCOUNT),
+                )

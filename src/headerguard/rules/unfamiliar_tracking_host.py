@@ -1,0 +1,59 @@
+"""Clicks and unsubscribe requests go to a host that this stream has never named."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from headerguard.baseline import CLOSED_VALUES, TRACKING_HOST
+from headerguard.fields import MARKED, Role
+from headerguard.finding import Finding, Severity
+from headerguard.message import Message
+from headerguard.rule import Example, Known, Rule
+
+_LINES = "From: shop@shop.example\nTo: jane@client.example\nList-Unsubscribe: <https://click.esp.example/u>\n"
+
+
+@dataclass(frozen=True)
+class UnfamiliarTrackingHost(Rule):
+    """A tracking or unsubscribe host at a domain that this stream has never shown.
+
+    Flags: a host of X-MC-TrackingDomain, List-Unsubscribe or Archived-At at a registrable domain that the stream never
+    showed there, where it has shown one or two in at least 20 messages; not the author's or the operator's own.
+
+    Why: whoever runs the host reads every link, those that reset a password included.
+
+    When it is wrong: the ESP renames its hosts, or a tracking domain of one's own is set up.
+
+    What to do: find out who runs the host. If it is yours, allow the domain, or add it to own-domains.
+
+    References: RFC 8058; Mailchimp Transactional: SMTP headers; the Trezor report of April 2022.
+    """
+
+    id = "unfamiliar-tracking-host"
+    severity = Severity.MEDIUM
+    fields = MARKED
+    needs = frozenset(("baseline",))
+    examples = (
+        Example(
+            flagged=_LINES.replace("click.esp.example", "click.arxxwalls.com"),
+            clean=_LINES,
+            cites="<https://click.arxxwalls.com/u>",
+            history=(_LINES,) * 20,
+        ),
+    )
+
+    def check(self, message: Message, known: Known) -> Iterator[Finding]:
+        """Compare the hosts with those that the stream has shown."""
+        shown = known.profile.values(TRACKING_HOST) if known.profile else None
+        if not shown or len(shown) > CLOSED_VALUES:
+            return
+        familiar = shown | known.own_domains | known.author_domains(message)
+        for mark in message.marks_of(MARKED):
+            if mark.kind == "host" and mark.role is Role.TRACKING:
+                domain = known.suffixes.registrable_domain(mark.value)
+                if domain not in familiar:
+                    yield self.finding(
+                        mark,
+                        f"{mark.field} leads to {domain}, which {known.level} has never shown there",
+                        subject=domain,
+                        history=known.history(TRACKING_HOST),
+                    )
