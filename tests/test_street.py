@@ -44,6 +44,7 @@ STREET = (
     "rendering",
     "stores",
     "demo",
+    "scenario",
     "terminal",
     "explain",
     "upkeep",

@@ -111,12 +111,18 @@ def _plural(number: int, noun: str) -> str:
 
 def demo(arguments: Namespace, terminal: Terminal) -> int:
     """Replay an incident."""
-    from headerguard.demo import INCIDENTS, replay, story
+    from headerguard.demo import INCIDENTS, incident, replay, story
+    from headerguard.scenario import play, scenarios
 
     if arguments.list:
         terminal.lines(f"{name}  {about}" for name, about in INCIDENTS.items())
+        terminal.lines(f"{told.id}  {told.date}: {told.title}" for told in scenarios().values())
         return CLEAN
-    replayed = replay(arguments.incident)
+    if told := scenarios().get(arguments.incident):
+        played = play(told)
+        terminal.lines(visible(line) for line in played.story())
+        return CLEAN if played.ok else FINDINGS
+    replayed = replay(incident(arguments.incident, scenarios()))
     terminal.lines(story(replayed, render))
     return CLEAN if replayed.ok else FINDINGS
 

@@ -110,11 +110,12 @@ class Replay:
         return not self.alarms and all(scene.ok for scene in self.scenes)
 
 
-def incident(name: str) -> str:
-    """The incident of a name. Raises ConfigError, naming the nearest, for one that is not packaged."""
+def incident(name: str, others: Iterable[str] = ()) -> str:
+    """The incident of a name. Raises ConfigError, naming the nearest, `others` among them, for one that there is not."""
     if name not in INCIDENTS:
-        near = get_close_matches(name, INCIDENTS, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]!r}?" if near else f"there is {', '.join(INCIDENTS)}"
+        known = [*INCIDENTS, *others]
+        near = get_close_matches(name, known, n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]!r}?" if near else f"there is {', '.join(known)}"
         raise ConfigError(f"no packaged incident is called {name!r}; {hint}")
     return name
 

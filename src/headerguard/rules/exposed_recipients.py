@@ -58,7 +58,7 @@ class ExposedRecipients(Rule):
                 first,
                 f"{len(shown)} recipients at {len(domains)} domains are shown to each other, where {known.level} shows "
                 "one or two",
-                subject=first.field,
+                subject=str(first.role),
                 also=others[:4],
                 history=known.history(),
             )
