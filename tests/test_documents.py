@@ -357,3 +357,23 @@ def test_commands_are_found() -> None:
 def test_a_command_with_a_pipe_is_refused() -> None:
     with pytest.raises(AssertionError, match="one plain command a line"):
         call("headerguard show a.eml | head")
+
+
+@pytest.fixture
+def source_page(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(str(ROOT / "docs" / "_ext"))
+    return importlib.import_module("source_page")
+
+
+def test_the_page_of_the_sources_is_that_of_the_tables(source_page: Any) -> None:
+    assert (ROOT / "docs" / "sources.md").read_text(encoding="utf-8") == source_page.page(), "build the documentation"
+
+
+def test_the_page_of_the_sources_says_of_every_kind_how_to_obtain_it(source_page: Any) -> None:
+    page = source_page.page()
+    kinds = importlib.import_module("headerguard.sources").KINDS
+    assert page.count("*Obtain it:* ") == len(kinds)
+    for kind in kinds:
+        assert f"\n## {kind}\n" in page
+    bounds = importlib.import_module("headerguard.sources.bounds")
+    assert set(bounds.BLIND_SPOTS) <= set(bounds.OBTAINED) <= set(kinds)

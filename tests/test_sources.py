@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from headerguard import Guard
 from headerguard.errors import ConfigError, SourceError
 from headerguard.header import header_length
 from headerguard.message import Message, Stage
@@ -931,3 +932,8 @@ def test_time_grows_with_size_only() -> None:
             start = b"From c@client.example " + DATE + b"\n" + start
             some = work(start + record * count, kind)
             assert work(start + record * 4 * count, kind) < 4.5 * some + (1 << 18), (record, kind)
+
+
+def test_a_copy_says_what_no_copy_of_its_kind_can_show() -> None:
+    (message,) = read(b"From: a@x.example\r\nTo: b@x.example\r\n\r\n", "postmark_submitted")
+    assert "what the account at the provider adds later is invisible here" in Guard().check(message).blind_spots

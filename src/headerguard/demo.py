@@ -111,7 +111,7 @@ class Replay:
 
 
 def incident(name: str, others: Iterable[str] = ()) -> str:
-    """The incident of a name. Raises ConfigError, naming the nearest, `others` among them, for one that there is not."""
+    """The incident of a name. Raises ConfigError, naming the nearest (also of `others`), for one that there is not."""
     if name not in INCIDENTS:
         known = [*INCIDENTS, *others]
         near = get_close_matches(name, known, n=1, cutoff=0.4)

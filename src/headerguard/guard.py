@@ -18,6 +18,7 @@ from headerguard.message import Envelope, Message, Stage
 from headerguard.reconcile import Reconciliation, reconcile
 from headerguard.rule import Bound, Declared, Example, Known, Rule
 from headerguard.seal import Seal, make_key, make_seal, read_key, read_seal
+from headerguard.sources import blind_spots
 from headerguard.stream import Level
 from headerguard.trace import believed_to
 
@@ -223,6 +224,8 @@ class Guard:
             yield _NO_DESTINATION
         if message.record is not None:
             yield from message.record.blind_spots
+        if message.origin is not None:
+            yield from blind_spots(message.origin.kind)
         if known.profile is None:
             profile = self.baseline.streams.get(stream.key)
             held = profile.messages if profile else 0

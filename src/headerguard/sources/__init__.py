@@ -26,6 +26,7 @@ from headerguard.sources import (
     transcript,
     vendor_copy,
 )
+from headerguard.sources.bounds import BLIND_SPOTS
 from headerguard.sources.containers import look_inside
 from headerguard.sources.window import (
     Items,
@@ -39,7 +40,12 @@ from headerguard.sources.window import (
     reason,
 )
 
-__all__ = ["KINDS", "Kind", "read", "total"]
+__all__ = ["KINDS", "Kind", "blind_spots", "read", "total"]
+
+
+def blind_spots(kind: str | None) -> tuple[str, ...]:
+    """What no copy of a kind can show, a sentence each, beside what the copy itself says of it."""
+    return BLIND_SPOTS.get(kind or "", ())
 
 
 @dataclass(frozen=True, slots=True)
