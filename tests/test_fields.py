@@ -400,7 +400,7 @@ def test_authentication_results(value: str, found: set[str]) -> None:
         ("X-SES-SOURCE-ARN", "arn:aws-cn:ses:cn-north-1:123456789012:configuration-set/x", {"account ses:123456789012"}),
         ("X-SES-SOURCE-ARN", "a:b:c:d:e:f", set()),
         ("X-SES-SOURCE-ARN", "arn:aws", set()),
-        ("X-Job", "44001_19000077", {"account postmark:44001", "account postmark-server:19000077"}),
+        ("X-Job", "44001_19000077", {"account job:44001"}),
         *[("X-Job", value, set()) for value in ("", "44001", "44001_", "_1", "a_b", "44001_x")],
         ("X-Mandrill-User", "md_30490001", {"account mandrill:30490001"}),
         ("X-MC-Subaccount", "", set()),

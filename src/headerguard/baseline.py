@@ -28,6 +28,7 @@ __all__ = [
     "ACCOUNT",
     "CLOSED_VALUES",
     "ENOUGH",
+    "SETTING",
     "SHOWN",
     "TRACKING_HOST",
     "Baseline",
@@ -72,6 +73,8 @@ ACCOUNT = "account"
 """Learned like a role: the fingerprints of the sending account ("vendor:id")."""
 TRACKING_HOST = "tracking host"
 """Learned like a role: the registrable domains of tracking and unsubscribe hosts."""
+SETTING = "setting"
+"""Learned like a role: what an account at an ESP is set to do, value by value."""
 SHOWN = "shown"
 """Learned like a role: how many recipients a message shows, as a bucket."""
 
@@ -425,8 +428,8 @@ def _stated(message: Message, suffixes: SuffixList, without: Collection[tuple[st
 
 def mark_known(mark: Mark, suffixes: SuffixList) -> tuple[str, str]:
     """The role that a mark is learned under, "" for none, and what is learned of it."""
-    if mark.kind == "account":
-        return ACCOUNT, mark.value
+    if mark.kind in (ACCOUNT, SETTING):
+        return mark.kind, mark.value
     if mark.role is Role.TRACKING:
         return TRACKING_HOST, suffixes.registrable_domain(mark.value)
     return "", mark.value
@@ -512,7 +515,7 @@ def _profile(record: Any, where: str) -> Profile:
     profile = Profile(_seen(fields.get("seen"), f"{where}.seen"))
     for role, entry in _mapping(fields.get("roles"), f"{where}.roles").items():
         place = f"{where}.roles[{role!r}]"
-        if role not in {*Role, ACCOUNT, TRACKING_HOST, SHOWN}:
+        if role not in {*Role, ACCOUNT, TRACKING_HOST, SETTING, SHOWN}:
             raise _MalformedError(f"{place} is not a role")
         messages = _mapping(entry, place).get("messages")
         if not isinstance(messages, int) or isinstance(messages, bool) or messages < 0:

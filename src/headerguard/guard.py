@@ -18,7 +18,7 @@ from headerguard.message import Envelope, Message, Stage
 from headerguard.reconcile import Reconciliation, reconcile
 from headerguard.rule import Bound, Declared, Example, Known, Rule
 from headerguard.seal import Seal, make_key, make_seal, read_key, read_seal
-from headerguard.sources import blind_spots
+from headerguard.sources import blind_spots, read
 from headerguard.stream import Level
 from headerguard.trace import believed_to
 
@@ -396,6 +396,7 @@ def _roles(message: Message) -> set[Role]:
         roles |= _ENVELOPE_ROLES
     if message.record is not None:
         roles.update(sighting.role for sighting in message.record.sightings)
+        roles.update(mark.role for mark in message.record.marks)
     return roles
 
 
@@ -502,11 +503,18 @@ def _lines_apart(one: list[str], other: list[str]) -> int:
 def _example_findings(rule: type[Rule] | Rule, example: Example, text: str) -> list[Finding]:
     config = parse(example.config, "example") if example.config else None
     guard = Guard([rule], config=config, seal_key=example.seal_key)
-    guard.learn(Message.from_bytes(_wire(past), account=example.account) for past in example.history)
-    report = guard.check(_wire(text), envelope=example.envelope, **example.declared)
-    if report.failures:
-        raise RuntimeError(report.failures[0].error)
-    return list(report.findings)
+    for past in example.history:
+        guard.learn(_copies(example, past))
+    reports = [guard.check(copy, envelope=example.envelope, **example.declared) for copy in _copies(example, text)]
+    if failures := [failure for report in reports for failure in report.failures]:
+        raise RuntimeError(failures[0].error)
+    return [finding for report in reports for finding in report.findings]
+
+
+def _copies(example: Example, text: str) -> list[Message]:
+    if example.kind is not None:
+        return list(read(text.encode(), example.kind))
+    return [Message.from_bytes(_wire(text), account=example.account)]
 
 
 def _wire(text: str) -> bytes:

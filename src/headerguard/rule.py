@@ -40,6 +40,8 @@ class Example:
     """The envelope of both."""
     history: tuple[str, ...] = ()
     """Messages that the baseline learned before."""
+    kind: str | None = None
+    """The source kind of which flagged, clean and history are copies; None: header lines."""
     account: str | None = None
     """The account that those messages came from."""
     declared: Mapping[str, Any] = field(default_factory=dict)

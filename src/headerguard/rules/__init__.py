@@ -2,6 +2,7 @@
 
 from headerguard.rule import Rule
 from headerguard.rules.ambiguous_destination import AmbiguousDestination
+from headerguard.rules.changed_setting import ChangedSetting
 from headerguard.rules.contradicting_stamp import ContradictingStamp
 from headerguard.rules.control_recipient import ControlRecipient
 from headerguard.rules.disclosed_blind_recipient import DisclosedBlindRecipient
@@ -44,6 +45,7 @@ BUILTIN: tuple[type[Rule], ...] = (
     FoldedRecipient,
     ExposedRecipients,
     MovedStream,
+    ChangedSetting,
     UnfamiliarAccount,
     UnfamiliarBlindRecipient,
     UnfamiliarRecipient,

@@ -16,8 +16,7 @@ from headerguard.message import Sighting
 
 __all__ = ["cut", "original", "originals", "reverse_path"]
 
-_WORDS = r'(?:"(?:[^"\\]|\\.)*+"|[^">])*+'
-_PATH = re.compile(rf"[ \t]*+<({_WORDS})>", re.DOTALL)
+_PATH = re.compile(r'[ \t]*+<((?:"(?:[^"\\]|\\.)*+"|[^">])*+)>')
 _ODD_PATH = re.compile(r"[ \t]*+<([^>]*+)>")  # a quote without its partner
 _NO_BRACKETS = re.compile(r"[ \t]*+([^\s<>]++)")
 _ORCPT = re.compile(r"(?:^|[ \t])ORCPT=(rfc822|utf-8);(\S++)", re.IGNORECASE)

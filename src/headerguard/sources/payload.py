@@ -60,6 +60,8 @@ class Payload:
     """Ids of the message."""
     accounts: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Ids of the sending account, by what they are ids of."""
+    settings: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """What the account is set to do, by what it is for: bcc, archive, forward, webhook, sender or user."""
     date: tuple[str, ...] = ()
     """When: seconds or milliseconds since 1970, or a date in words."""
     subject: tuple[str, ...] = ()
@@ -92,6 +94,7 @@ class Payload:
         """An entry of the table."""
         pairs = {
             "roles": tuple((Role(role), tuple(found)) for role, found in entry.get("roles", {}).items()),
+            "settings": tuple((what, tuple(found)) for what, found in entry.get("settings", {}).items()),
             "accounts": tuple((vendor, tuple(found)) for vendor, found in entry.get("accounts", {}).items()),
             "streams": tuple((kind, found) for kind, found in entry.get("streams", ())),
             "stage": Stage(entry["stage"]),
@@ -285,7 +288,7 @@ def _record(payload: Payload, value: Any) -> Record:
         spots.append("the header is truncated: the absence of a field proves nothing")
     return Record(
         (*sightings, *_leftovers(payload, value, {str(s.address) for s in sightings})),
-        tuple(_marks(payload, value)),
+        (*_marks(payload, value), *_settings(payload, value)),
         tuple((kind, ",".join(texts)) for kind, found in payload.streams if (texts := list(_texts(found, value)))),
         (
             *(seal for text in strings(value) for seal in seals_in(text)),
@@ -332,6 +335,14 @@ def _marks(payload: Payload, value: Any) -> Iterator[Mark]:
             for text in _texts(expression, value):
                 account = text.split(":")[4] if text.startswith("arn:") and text.count(":") >= 5 else text
                 yield Mark("account", f"{vendor}:{account[:200]}", Role.IDENTITY, expression, 0, None)
+
+
+def _settings(payload: Payload, value: Any) -> Iterator[Mark]:
+    for what, expressions in payload.settings:
+        role = Role.CONTROL if what in ("bcc", "archive", "forward") else Role.IDENTITY
+        for expression in expressions:
+            for number, text in enumerate(_texts(expression, value)):
+                yield Mark("setting", f"{what} {text.lower() if '@' in text else text}", role, expression, number, None)
 
 
 def _leftovers(payload: Payload, value: Any, known: set[str]) -> Iterator[Sighting]:

@@ -243,8 +243,8 @@ class _Batch:
 
 def _ended(window: Window, low: int, high: int) -> int:
     """Index of the "." that ends a message between two indexes, -1 for none."""
-    match = _END.search(window.data, low - 1, high + _KEEP)
-    return match.start() + 1 if match and match.start() < high and _is_whole(match, window) else -1
+    match = _END.search(window.data, low - 1, high)
+    return match.start() + 1 if match and _is_whole(match, window) else -1
 
 
 def _is_whole(match: re.Match[bytes], window: Window) -> bool:
@@ -260,10 +260,12 @@ _CALLBACK = re.compile(
     re.DOTALL,
 )
 """The names are those of smfiDesc in libmilter (mfapi.h), as pymilter calls its methods."""
-_OUTSIDE = frozenset(("connect", "helo", "eom", "close"))
-"""Callbacks that stand before or after a transaction."""
+_OUTSIDE = frozenset(("connect", "helo", "close"))
+"""Callbacks that stand outside of transactions."""
+_BEHIND_HEADER = frozenset(("eoh", "body", "eom"))
 _ADDED_LATER = "a milter sees no recipient that its mail server adds afterwards, and no Bcc that it took out before"
 _NO_HEADER = "no header callback: who of the recipients is shown to the others cannot be told"
+_NO_END = "no eoh callback: the last fields of the header may be missing"
 
 
 def recognise_milter(window: Window) -> str | None:
@@ -303,6 +305,8 @@ class _Callbacks:
         yield from self._finished()
 
     def _callback(self, name: str, event: dict[str, Any]) -> Items:
+        if self.open and name in _BEHIND_HEADER:
+            self.open.headed = True
         if name in _OUTSIDE:
             yield from self._finished()
         elif name == "abort":
@@ -318,8 +322,6 @@ class _Callbacks:
             if self.open and self.open.headed:
                 yield from self._finished()
             yield from self._header(event)
-        elif name == "eoh" and self.open:
-            self.open.headed = True
 
     def _path(self, name: str, event: dict[str, Any]) -> Items:
         arguments = _arguments(event)
@@ -345,17 +347,17 @@ class _Callbacks:
         transaction, self.open = self.open, None
         if transaction is None:
             return
-        headed = bool(transaction.items) or transaction.headed
-        if not headed and (aborted or not transaction.recipients):
+        bare = not transaction.items and not transaction.headed
+        if bare and (aborted or not transaction.recipients):
             yield self._error(f"no header follows envfrom and {len(transaction.recipients)} envrcpt")
         else:
-            spots = (_ADDED_LATER,) if headed else (_NO_HEADER, _ADDED_LATER)
+            spot = _NO_HEADER if bare else "" if transaction.headed else _NO_END
             yield Message.from_items(
                 transaction.items,
                 transaction.envelope(),
                 self.place.stage,
                 origin=self.place.origin(self.index),
-                record=transaction.record(*spots),
+                record=transaction.record(*filter(None, (spot, _ADDED_LATER))),
             )
         self.index += 1
 
