@@ -23,6 +23,7 @@ __all__ = [
     "HIDDEN",
     "MARKED",
     "RECIPIENT",
+    "TRACKED",
     "VISIBLE",
     "Entry",
     "Role",
@@ -102,6 +103,9 @@ MARKED = frozenset(
     or any(shown.startswith("account ") for shown in entry.shows)
 )
 """Names of the fields that state an id of the sending account, or a host that tracks or unsubscribes."""
+
+TRACKED = frozenset(name for name in MARKED if CATALOGUE[name].role is Role.TRACKING)
+"""Those of them that state a host that tracks or unsubscribes."""
 
 ANY = _entry({"name": "*", "role": "mentioned", "grammar": "text", "stage": "any", "vendor": "", "reference": ""})
 """What is true of every field: an address in it is mentioned."""

@@ -43,7 +43,10 @@ class FoldedRecipient(Rule):
     )
 
     def check(self, message: Message, known: Known) -> Iterator[Finding]:
-        """Fold only what is not ASCII, or stands beside a domain that is not."""
+        """Fold only what is not ASCII, or stands at a domain that is not."""
+        envelope = " ".join(message.envelope.rcpt_to) if message.envelope else ""
+        if message.record is None and _is_plain(message.header.text) and _is_plain(envelope):
+            return
         odd = [r for r in message.recipients if not r.address.local_part.isascii() or "xn--" in r.address.domain]
         if not odd:
             return
@@ -57,3 +60,8 @@ class FoldedRecipient(Rule):
                     f"{recipient.address} only looks like {folded}",
                     layer=layer_of(recipient, message.stage),
                 )
+
+
+def _is_plain(text: str) -> bool:
+    """Whether no address in a header can need folding; told at once, as nearly every header is so."""
+    return text.isascii() and "xn--" not in text and "XN--" not in text and "Xn--" not in text

@@ -44,7 +44,7 @@ class ForwardingTrace(Rule):
 
     def check(self, message: Message, known: Known) -> Iterator[Finding]:
         """Look at the originals first: they name who receives."""
-        for recipient in message.recipients:
+        for recipient in message.recipients if message.record and message.record.originals else ():
             if recipient.original is None:
                 continue
             domain, before = known.registrable(recipient.address), known.registrable(recipient.original)
@@ -57,7 +57,7 @@ class ForwardingTrace(Rule):
                     severity=Severity.LOW if expected else None,
                     layer="relay",
                 )
-        for part in message.parts:
+        for part in message.parts if not _LOOPS.isdisjoint(message.names) else ():
             if part.line.name in _LOOPS:
                 for sighting in message.read(part):
                     yield self.finding(sighting, f"{sighting.address} passes this message on", layer="relay")

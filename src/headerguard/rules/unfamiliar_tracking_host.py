@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from headerguard.baseline import CLOSED_VALUES, TRACKING_HOST
-from headerguard.fields import MARKED, Role
+from headerguard.fields import TRACKED, Role
 from headerguard.finding import Finding, Severity
 from headerguard.message import Message
 from headerguard.rule import Example, Known, Rule
@@ -30,7 +30,7 @@ class UnfamiliarTrackingHost(Rule):
 
     id = "unfamiliar-tracking-host"
     severity = Severity.MEDIUM
-    fields = MARKED
+    fields = TRACKED
     needs = frozenset(("baseline",))
     examples = (
         Example(
@@ -47,7 +47,7 @@ class UnfamiliarTrackingHost(Rule):
         if not shown or len(shown) > CLOSED_VALUES:
             return
         familiar = shown | known.own_domains | known.author_domains(message)
-        for mark in message.marks_of(MARKED):
+        for mark in message.marks_of(TRACKED):
             if mark.kind == "host" and mark.role is Role.TRACKING:
                 domain = known.suffixes.registrable_domain(mark.value)
                 if domain not in familiar:
