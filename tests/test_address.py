@@ -379,6 +379,7 @@ def test_line_ends_make_no_difference(spelling: Spelled) -> None:
 
 @given(hostile_texts())
 @example('a@b.example\r\n "@a@b.example')
+@example('"\r"a@b.example')
 def test_line_ends_make_no_difference_to_a_hostile_list(text: str) -> None:
     unix = re.sub("\r\n?", "\n", text)
     assert keys(lex(unix).mailboxes) == keys(lex(unix.replace("\n", "\r\n")).mailboxes)
