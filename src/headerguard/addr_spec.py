@@ -193,7 +193,8 @@ class AddrSpecs:
 
 
 def _address(local: str, domain: str) -> Address:
-    """An address from the octets of its parts."""
+    """An address from the octets of its parts, whatever the line ends of the copy."""
+    local = local.replace("\r\n", "\n")
     if local.isascii() and domain.isascii():
         return Address(local, domain.lower().rstrip("."))
-    return Address(decode_octets(local.replace("\r\n", "\n")), to_a_label(decode_octets(domain)))
+    return Address(decode_octets(local), to_a_label(decode_octets(domain)))
