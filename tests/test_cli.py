@@ -688,7 +688,7 @@ def test_version(run: Run) -> None:
     lines = run("--version", "--verbose").out.splitlines()
     names = [line.rpartition(" ")[0] for line in lines]
     assert names[:6] == ["headerguard", "Python", "dnspython", "email-validator", "mail-parser", "tldextract"]
-    assert names[6:] == ["rich", "Public Suffix List"]
+    assert names[6:] == ["jmespath", "rich", "Public Suffix List"]
     assert lines[4] == f"mail-parser {importlib.metadata.version('mail-parser')}"
     assert re.fullmatch(r"Public Suffix List \d{4}-\d\d-\d\d", lines[-1])
 

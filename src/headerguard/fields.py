@@ -8,8 +8,10 @@ for what is merely mentioned.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from headerguard.grammar import Grammar, grammar
@@ -26,8 +28,10 @@ __all__ = [
     "TRACKED",
     "VISIBLE",
     "Entry",
+    "Outline",
     "Role",
     "entry_of",
+    "outline",
 ]
 
 
@@ -118,3 +122,70 @@ def entry_of(name: str) -> Entry:
     if entry := CATALOGUE.get(name):
         return entry
     return next((entry for start, entry in _FAMILIES.items() if name.startswith(start)), ANY)
+
+
+class Outline:
+    """All that follows from the names alone of the fields of a header that are in the catalogue, in order.
+
+    Messages of a stream have the same names in the same order, so this is worked out once for all of them.
+    """
+
+    __slots__ = ("_named", "_of", "_order", "entries", "holding", "names", "occurrences", "repeated", "roles")
+
+    def __init__(self, names: tuple[str, ...], catalogue: Mapping[str, Entry] = CATALOGUE) -> None:
+        """Look the names up; lower case, all of them in the catalogue."""
+        self.entries = tuple(catalogue[name] for name in names)
+        """The entry of each field."""
+        counts: Counter[str] = Counter()
+        occurrences = []
+        for name in names:
+            occurrences.append(counts[name])
+            counts[name] += 1
+        self.occurrences = tuple(occurrences)
+        """Which field of its name each is, from 0."""
+        self.roles = frozenset[Role]().union(*(entry.roles for entry in self.entries))
+        """Every role that something in the header may have."""
+        self.holding = tuple(number for number, entry in enumerate(self.entries) if entry.holds)
+        """Numbers of the fields that can hold an address."""
+        self.repeated = frozenset(name for name, count in counts.items() if count > 1)
+        """Names that occur more than once."""
+        self.names = frozenset(names)
+        """Every name."""
+        self._order = names
+        self._of: dict[frozenset[Role], tuple[int, ...]] = {}
+        self._named: dict[frozenset[str], tuple[int, ...]] = {}
+
+    def of(self, roles: Collection[Role]) -> tuple[int, ...]:
+        """Numbers of the fields that can hold an address in one of the roles."""
+        wanted = frozenset(roles)
+        found = self._of.get(wanted)
+        if found is None:
+            every = Role.MENTIONED in wanted
+            found = tuple(n for n in self.holding if every or not self.entries[n].roles.isdisjoint(wanted))
+            if len(self._of) < _WANTED:
+                self._of[wanted] = found
+        return found
+
+    def named(self, names: Collection[str]) -> tuple[int, ...]:
+        """Numbers of the fields that have one of the names."""
+        wanted = frozenset(names)
+        found = self._named.get(wanted)
+        if found is None:
+            found = tuple(number for number, name in enumerate(self._order) if name in wanted)
+            if len(self._named) < _WANTED:
+                self._named[wanted] = found
+        return found
+
+
+_WANTED = 64
+"""Sets of roles, and of names, that are remembered of one outline; the built-in rules ask for some twenty."""
+_LONG = 128
+"""Fields of a header whose outline is not remembered: nobody sends such headers but to fill memory."""
+
+
+def outline(names: tuple[str, ...]) -> Outline:
+    """The outline of a header by the names of its fields; lower case, all of them in the catalogue."""
+    return _outline(names) if len(names) <= _LONG else Outline(names)
+
+
+_outline = lru_cache(maxsize=1024)(Outline)

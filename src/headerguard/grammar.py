@@ -40,8 +40,9 @@ Unpacker = Callable[[str], Iterator[Name]]
 """Reads a decoded, unfolded field value. Never raises."""
 
 
-ENCODED = ("%40", "=?")
-"""What stands where an address is spelled without "@": in a web address, in an encoded-word."""
+ENCODED = {"%40": "%", "=?": "?"}
+"""What stands where an address is spelled without "@", in a web address and in an encoded-word, each with the rarer of
+its characters: one character is looked for ten times as fast as two."""
 
 
 class Grammar(NamedTuple):
@@ -61,8 +62,7 @@ class Grammar(NamedTuple):
 # ---- address lists ---------------------------------------------------------------------------------------------------
 
 _NULL_PATH = re.compile(r"[ \t\r\n]*+<?[ \t\r\n]*+>?[ \t\r\n]*+")
-_RECEIVED_FOR = re.compile(r"(?<=[ \t\r\n])[fF][oO][rR][ \t\r\n]++(<[^<>;\r\n]*>|[^\s<>();]+)")
-_NOTHING = Reading([], [])
+_RECEIVED_FOR = re.compile(r"[ \t\r\n][fF][oO][rR][ \t\r\n]++(<[^<>;\r\n]*>|[^\s<>();]+)")
 
 
 def _path(text: str, start: int, end: int) -> Reading:
@@ -74,10 +74,9 @@ def _path(text: str, start: int, end: int) -> Reading:
 
 def _received(text: str, start: int, end: int) -> Reading:
     """The "for" clause of a Received field (RFC 5321 section 4.4); most servers leave it out for several recipients."""
-    found = _RECEIVED_FOR.search(text, start, end)
-    if found is None or "@" not in found[1]:
+    if text.find("@", start, end) < 0 or not (found := _RECEIVED_FOR.search(text, start, end)) or "@" not in found[1]:
         return Reading([], [])
-    mailboxes = lex(text, *found.span(1)).mailboxes
+    mailboxes, _ = lex(text, found.start(1), found.end(1))
     return Reading([box for box in mailboxes if box.tier is not Tier.CANDIDATE], [])
 
 
@@ -113,8 +112,9 @@ def _readings(text: str) -> Iterator[list[str]]:
 
 
 def _scan(value: str, role: Role | None = None) -> Iterator[Name]:
-    for address in addresses_in(value):
-        yield Name("address", address, role)
+    if "@" in value or "%40" in value:
+        for address in addresses_in(value):
+            yield Name("address", address, role)
 
 
 def _rest(value: Any, named: Iterable[Name]) -> Iterator[Name]:
@@ -383,9 +383,14 @@ _HOST = re.compile(r"(?:\w(?:[\w-]{0,61}\w)?\.)+\w(?:[\w-]{0,61}\w)?")
 def _hosts(value: Any, role: Role | None = None) -> Iterator[Name]:
     """Host names, bare or in web addresses, separated by blanks or commas."""
     for text in re.split(r"[\s,;]+", value) if isinstance(value, str) else ():
-        host = authority[1] if "://" in text and (authority := _AUTHORITY.match(text)) else text
-        if found := _HOST.fullmatch(host[:_LONGEST].strip("<>.").lower()):
-            yield Name("host", found[0], role)
+        yield from _host(text, role)
+
+
+def _host(text: str, role: Role | None = None) -> Iterator[Name]:
+    """The host of a web address, or a bare one."""
+    host = authority[1] if "://" in text and (authority := _AUTHORITY.match(text)) else text
+    if found := _HOST.fullmatch(host[:_LONGEST].strip("<>.").lower()):
+        yield Name("host", found[0], role)
 
 
 _URI = re.compile(r"<\s*([A-Za-z][A-Za-z0-9+.-]{0,20}:[^<>]*)>|(?:\A|[\s,])((?:https?|mailto):[^\s<>,]+)")
@@ -403,16 +408,19 @@ def _uris(value: str) -> Iterator[Name]:
         if uri[:7].lower() == "mailto:":
             yield from _mailto(uri[7:])
         else:
-            yield from _hosts(uri)
+            yield from _host(uri)
             yield from _scan(uri, Role.MENTIONED)
-    yield from _scan(" ".join((*between, value[at:])), Role.MENTIONED)
+    between.append(value[at:])
+    yield from _scan(" ".join(between), Role.MENTIONED)
 
 
 def _mailto(rest: str) -> Iterator[Name]:
     path, _, query = rest.partition("?")
     for address in path.split(","):
         yield Name("address", unquote(address))
-    for key, text in parse_qsl(query.replace("&amp;", "&"), keep_blank_values=True) if query else ():
+    if "@" not in query and "%" not in query:
+        return
+    for key, text in parse_qsl(query.replace("&amp;", "&"), keep_blank_values=True):
         if key.lower() in ("to", "cc", "bcc"):
             for address in text.split(","):
                 yield Name("address", address, Role.MENTIONED)

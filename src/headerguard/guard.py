@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from headerguard.address import BUNDLED, SuffixList
@@ -61,10 +60,9 @@ class Guard:
         chosen = self.config.rules if rules is None else rules
         self.rules: tuple[Rule, ...] = tuple(rule() if isinstance(rule, type) else rule for rule in chosen)
         self.baseline = Baseline() if baseline is None else baseline
-        self._looked_at: frozenset[str] = frozenset().union(*(rule.fields for rule in self.rules))
-        self._dispatch: dict[
-            tuple[frozenset[str], ...], tuple[Rule, ...]
-        ] = {}  # what occurs -> the rules that look at it
+        self._elsewhere = frozenset[str]().union(*(rule.fields for rule in self.rules)) - CATALOGUE.keys()
+        # What occurs in a copy -> the rules that look at it, and those that cannot.
+        self._dispatch: dict[tuple[object, ...], tuple[tuple[Rule, ...], tuple[Skipped, ...]]] = {}
         self.suffixes = SuffixList(self.config.suffix_list) if self.config.suffix_list else BUNDLED
         self._seal_key = seal_key if seal_key is not None else read_key(self.config.seal_key)
 
@@ -147,15 +145,10 @@ class Guard:
         seal, unbelieved = self._believed(message, now)
         if seal or unbelieved:
             known = replace(known, seal=seal, unbelieved=unbelieved)
-        met = _met(message, known)
-        roles = _roles(message)
         findings: list[Finding] = []
-        skipped: list[Skipped] = []
         failures: list[Failure] = []
-        for rule in self._concerned(message, roles):
-            if not met.issuperset(rule.needs):
-                skipped.append(_skipped(rule.id, frozenset(rule.needs - met)))
-                continue
+        rules, skipped = self._concerned(message, known)
+        for rule in rules:
             try:
                 findings += rule.check(message, known)
             except Exception as error:  # a rule that crashes is a result; the mail is not lost for it
@@ -164,7 +157,7 @@ class Guard:
             findings = [finding for finding in findings if not self._is_hearsay(finding, message)]
         judged, allowed, notes = self._sorted_out(findings, message, finest.name, now) if findings else ((), (), ())
         spots = tuple(self._blind_spots(message, finest, known))
-        return Report(message, judged, tuple(skipped), tuple(failures), allowed, spots, notes, self.suffixes)
+        return Report(message, judged, skipped, tuple(failures), allowed, spots, notes, self.suffixes)
 
     def _known(self, levels: Iterable[Level], intent: Declared) -> tuple[Level, Known]:
         """The finest level, and what a rule may know: the profile of the finest that holds enough."""
@@ -194,20 +187,29 @@ class Guard:
             for evidence in finding.evidence
         )
 
-    def _concerned(self, message: Message, roles: set[Role]) -> tuple[Rule, ...]:
-        """The rules that look at something that occurs in this copy; the others are never called."""
-        names = message.header.names & self._looked_at
-        defects = frozenset(defect.name for defect in message.header.defects)
-        occurring = (frozenset(roles), names, defects)
+    def _concerned(self, message: Message, known: Known) -> tuple[tuple[Rule, ...], tuple[Skipped, ...]]:
+        """The rules that look at something that occurs in this copy, and those of them whose needs are not met.
+
+        The others are never called.
+        """
+        roles = _added_roles(message)
+        names = message.header.names & self._elsewhere if self._elsewhere else _NO_NAMES
+        defects = frozenset(defect.name for defect in message.header.defects) if message.header.defects else _NO_NAMES
+        met = _met(message, known)
+        occurring = (message.outline, roles, names, defects, met)
         concerned = self._dispatch.get(occurring)
         if concerned is None:
-            concerned = tuple(
+            roles |= message.outline.roles
+            names |= message.outline.names
+            looking = [
                 rule
                 for rule in self.rules
                 if not (
                     roles.isdisjoint(rule.roles) and names.isdisjoint(rule.fields) and defects.isdisjoint(rule.defects)
                 )
-            )
+            ]
+            able = tuple(rule for rule in looking if met.issuperset(rule.needs))
+            concerned = able, tuple(_skipped(rule.id, rule.needs - met) for rule in looking if rule not in able)
             if len(self._dispatch) < 4096:
                 self._dispatch[occurring] = concerned
         return concerned
@@ -361,14 +363,13 @@ def _intent(
     )
 
 
-@lru_cache(maxsize=1024)
-def _skipped(rule: str, lacking: frozenset[str]) -> Skipped:
-    """The result for a rule that could not run; the same few come back on every message."""
+def _skipped(rule: str, lacking: Collection[str]) -> Skipped:
+    """The result for a rule that could not run."""
     need = next((known for known in _UNMET if known in lacking), min(lacking))
     return Skipped(rule, _UNMET.get(need, f"needs {need}"))
 
 
-def _met(message: Message, known: Known) -> set[str]:
+def _met(message: Message, known: Known) -> frozenset[str]:
     """Which needs of rules this copy meets."""
     met = set()
     envelope, intended = message.envelope, known.declared.given
@@ -384,23 +385,21 @@ def _met(message: Message, known: Known) -> set[str]:
         met.add("events")
     if intended:
         met.add("declared")
-    return met
+    return frozenset(met)
 
 
-def _roles(message: Message) -> set[Role]:
-    """Roles that may occur in a copy, told by the names of its fields."""
-    roles: set[Role] = set()
-    for part in message.parts:
-        roles |= part[0].roles
-    if message.envelope is not None:
-        roles |= _ENVELOPE_ROLES
+_NO_NAMES: frozenset[str] = frozenset()
+_NO_ROLES: frozenset[Role] = frozenset()
+_ENVELOPE_ROLES = frozenset((Role.ENVELOPE, Role.BOUNCE))
+
+
+def _added_roles(message: Message) -> frozenset[Role]:
+    """Roles that may occur in a copy besides those that the names of its fields tell of."""
+    roles = _NO_ROLES if message.envelope is None else _ENVELOPE_ROLES
     if message.record is not None:
-        roles.update(sighting.role for sighting in message.record.sightings)
-        roles.update(mark.role for mark in message.record.marks)
+        record = message.record
+        roles = roles.union((s.role for s in record.sightings), (mark.role for mark in record.marks))
     return roles
-
-
-_ENVELOPE_ROLES = {Role.ENVELOPE, Role.BOUNCE}
 
 
 def _today(message: Message, now: datetime | None) -> date | None:

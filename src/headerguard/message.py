@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
+from itertools import count, repeat
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from headerguard.address import Address
 from headerguard.address_list import Tier, is_plain, lex, parse, parse_all
-from headerguard.fields import ANY, CATALOGUE, HIDDEN, RECIPIENT, VISIBLE, Entry, Role, entry_of
+from headerguard.fields import ANY, CATALOGUE, HIDDEN, RECIPIENT, VISIBLE, Entry, Outline, Role, entry_of, outline
 from headerguard.grammar import ENCODED, Decoder, Name
 from headerguard.header import (
     Defect,
@@ -187,6 +190,8 @@ class Part(NamedTuple):
     occurrence: int
     cap: Tier
     """No address in it is surer than this."""
+    number: int
+    """Which part of the copy it is, from 0."""
 
 
 _FOLD = re.compile(r"\r?\n[ \t]*")
@@ -198,8 +203,10 @@ _CAPS = {
     DefectName.LEADING_BLANK: Tier.RECOVERED,
 }
 _TIERS = list(Tier)
+_PLAIN = Tier.PLAIN  # a member is looked up by way of its class at three times the cost of a name
 _start = itemgetter(1)  # of a line
 _new = tuple.__new__  # half the cost of the generated constructor, which counts here
+_make_part = partial(tuple.__new__, Part)
 
 
 class Message:
@@ -211,6 +218,7 @@ class Message:
         "_list_defects",
         "_marks",
         "_ordinary",
+        "_outline",
         "_parts",
         "_readings",
         "_recipients",
@@ -250,8 +258,9 @@ class Message:
         self.record = record
         self.stage = self._inferred_stage() if stage is None else Stage(stage)
         self._parts: list[Part] | None = None
+        self._outline: Outline | None = None
         self._encodings: frozenset[int] | None = None
-        self._readings: dict[int, list[Sighting]] = {}
+        self._readings: list[list[Sighting] | None] = []
         self._list_defects: dict[int, list[Defect]] = {}
         self._ordinary: dict[int, bool] = {}
         self._sightings: tuple[Sighting, ...] | None = None
@@ -333,19 +342,29 @@ class Message:
     def parts(self) -> list[Part]:
         """The fields of the catalogue, in order, those included that only some readers would see."""
         if self._parts is None:
-            counts: dict[str, int] = {}
-            self._parts = parts = []
-            for line in self.header.lines:
-                name = line[0]
-                if name in CATALOGUE:
-                    occurrence = counts.get(name, 0)
-                    counts[name] = occurrence + 1
-                    parts.append(_new(Part, (CATALOGUE[name], line, occurrence, Tier.PLAIN)))
+            known = [line for line in self.header.lines if line[0] in CATALOGUE]
+            self._outline = plan = outline(tuple([line[0] for line in known]))
+            self._parts = list(map(_make_part, zip(plan.entries, known, plan.occurrences, repeat(_PLAIN), count())))
             if self.header.defects:
-                self._parts = self._odd_parts(self._parts, counts)
+                odd = self._odd_parts(self._parts, Counter(line.name for line in known))
+                self._parts = [part._replace(number=number) for number, part in enumerate(odd)]
+                self._outline = outline(tuple(part.line.name for part in odd))
+            self._readings = [None] * len(self._parts)
         return self._parts
 
-    def _odd_parts(self, parts: list[Part], counts: dict[str, int]) -> list[Part]:
+    @property
+    def outline(self) -> Outline:
+        """What follows from the names of those fields."""
+        while self._outline is None:
+            _ = self.parts  # works it out
+        return self._outline
+
+    def parts_named(self, names: Collection[str]) -> list[Part]:
+        """Those of them that have one of the names (lower case)."""
+        parts = self._parts or self.parts
+        return [parts[number] for number in self.outline.named(names)]
+
+    def _odd_parts(self, parts: list[Part], counts: Counter[str]) -> list[Part]:
         """Lower what stands under a damaged name, and add the fields that stand behind a bare CR."""
         caps = {d.span[0]: _CAPS[d.name] for d in self.header.defects if d.name in _CAPS and d.span}
         found = [part._replace(cap=caps.get(part.line.start, part.cap)) for part in parts] if caps else parts
@@ -359,9 +378,8 @@ class Message:
                 end = inner[0].start if inner else line.end
                 result.append(part._replace(line=line._replace(end=end)))
             for hidden in inner:
-                occurrence = counts.get(hidden.name, 0)
-                counts[hidden.name] = occurrence + 1
-                result.append(Part(CATALOGUE[hidden.name], hidden, occurrence, Tier.CANDIDATE))
+                result.append(Part(CATALOGUE[hidden.name], hidden, counts[hidden.name], Tier.CANDIDATE, 0))
+                counts[hidden.name] += 1
         return result
 
     def _behind_bare_cr(self, line: Line) -> Iterator[Line]:
@@ -373,14 +391,13 @@ class Message:
 
     def read(self, part: Part) -> list[Sighting]:
         """The addresses of one field, read once."""
-        sightings = self._readings.get(part.line.start)
+        sightings = self._readings[part.number]
         if sightings is None:
-            _, start, value, end = part.line
-            decode, _, _, sign = part.entry.reading
+            (_, start, value, end), (decode, _, _, sign) = part.line, part.entry.reading
             sightings = self._listed(part, decode) if decode else []
             if sign is not None and (self.header.text.find(sign, value, end) >= 0 or start in self._encoded):
                 sightings += self._unpacked(part)
-            self._readings[part.line.start] = sightings
+            self._readings[part.number] = sightings
         return sightings
 
     @property
@@ -389,8 +406,8 @@ class Message:
         if self._encodings is None:
             text, lines = self.header.text, self.header.lines
             found = set()
-            for sign in ENCODED:
-                at = text.find(sign)
+            for sign, rare in ENCODED.items():
+                at = text.find(sign) if rare in text else -1
                 while at >= 0:
                     line = lines[bisect_right(lines, at, key=_start) - 1]
                     found.add(line.start)
@@ -400,12 +417,12 @@ class Message:
 
     def _listed(self, part: Part, decode: Decoder) -> list[Sighting]:
         """The addresses that stand in it as a list."""
-        (name, _, value, end), octets, role = part.line, self.header.has_octets, part.entry.role
-        number, cap = part.occurrence, part.cap
+        entry, (name, start, value, end), number, cap, _ = part
         mailboxes, defects = decode(self.header.text, value, end)
         if defects:
-            self._list_defects[part.line.start] = [Defect(d, self.header.span(s, e), name) for d, s, e in defects]
-        return [
+            self._list_defects[start] = [Defect(d, self.header.span(s, e), name) for d, s, e in defects]
+        octets, role = self.header.has_octets, entry.role
+        found = [
             _new(
                 Sighting,
                 (
@@ -413,13 +430,14 @@ class Message:
                     Role.MENTIONED if mentioned else role,
                     name,
                     number,
-                    tier if cap is Tier.PLAIN else max(tier, cap, key=_TIERS.index),
-                    (start, stop) if octets else None,
+                    tier,
+                    (first, last) if octets else None,
                     display,
                 ),
             )
-            for address, tier, start, stop, display, mentioned in mailboxes
+            for address, tier, first, last, display, mentioned in mailboxes
         ]
+        return found if cap is _PLAIN else [s._replace(tier=max(s.tier, cap, key=_TIERS.index)) for s in found]
 
     def _names(self, part: Part) -> Iterator[Name]:
         """What is packed into a field."""
@@ -462,7 +480,7 @@ class Message:
         """The same of the record and some fields only, by lower-case wire name; the others are not unpacked."""
         found = list(self.record.marks) if self.record else []
         if not self.header.names.isdisjoint(fields):
-            found += [mark for part in self.parts if part.line.name in fields for mark in self._marks_in(part)]
+            found += [mark for part in self.parts_named(fields) for mark in self._marks_in(part)]
         return found
 
     def _marks_in(self, part: Part) -> Iterator[Mark]:
@@ -483,21 +501,20 @@ class Message:
 
     def sightings_of(self, roles: Collection[Role]) -> list[Sighting]:
         """The sightings in some roles only; fields of other roles are not parsed."""
-        found = [s for s in self._stated() if s.role in roles]
-        mentioned = Role.MENTIONED in roles
-        for part in self.parts:
-            if mentioned or not part.entry.roles.isdisjoint(roles):
-                found += [s for s in self.read(part) if s.role in roles]
-        return found + self._mentions() if mentioned else found
+        parts = self._parts or self.parts
+        found = [s for s in self._stated() if s.role in roles] if self.record or self.envelope else []
+        for number in self.outline.of(roles):
+            found += [s for s in self._readings[number] or self.read(parts[number]) if s.role in roles]
+        return found + self._mentions() if Role.MENTIONED in roles else found
 
     @property
     def sightings(self) -> tuple[Sighting, ...]:
         """Every address once per place: envelope and record first, the header in order, then other fields."""
         if self._sightings is None:
-            found = self._stated()
-            for part in self.parts:
-                if part[0].holds:
-                    found += self.read(part)
+            found, parts = self._stated(), self.parts
+            readings = self._readings
+            for number in self.outline.holding:
+                found += readings[number] or self.read(parts[number])
             self._sightings = (*found, *self._mentions())
         return self._sightings
 
@@ -520,7 +537,7 @@ class Message:
                 entry = entry_of(line.name) if line.name else ANY
                 if find("@", line.start, line.value) >= 0:  # in the very name
                     line = line._replace(value=line.start)
-                found += self._unpacked(Part(entry, line, occurrence, Tier.PLAIN))
+                found += self._unpacked(Part(entry, line, occurrence, _PLAIN, -1))
         return found
 
     def _stated(self) -> list[Sighting]:
@@ -549,10 +566,10 @@ class Message:
 
     def is_ordinary(self, part: Part) -> bool:
         """Whether a field is so plain that no reader can differ on it, told without parsing it."""
-        ordinary = self._ordinary.get(part.line.start)
+        ordinary = self._ordinary.get(part.number)
         if ordinary is None:
-            ordinary = part.cap is Tier.PLAIN and is_plain(self.header.text, part.line.value, part.line.end)
-            self._ordinary[part.line.start] = ordinary
+            _, _, value, end = part.line
+            ordinary = self._ordinary[part.number] = part.cap is _PLAIN and is_plain(self.header.text, value, end)
         return ordinary
 
     # ---- recipients
@@ -595,7 +612,7 @@ class Message:
     @property
     def shows_destination(self) -> bool:
         """Whether this copy has any field that would name a recipient for all to see."""
-        if any(part.entry.role in VISIBLE for part in self.parts):
+        if not self.outline.roles.isdisjoint(VISIBLE) and any(part.entry.role in VISIBLE for part in self.parts):
             return True
         return self.record is not None and self.record.shown and any(s.role in VISIBLE for s in self.record.sightings)
 

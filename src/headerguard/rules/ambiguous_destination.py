@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from headerguard.address_list import Tier
-from headerguard.fields import RECIPIENT, Role
+from headerguard.fields import DESTINATION, RECIPIENT, Role
 from headerguard.finding import Finding, Severity
 from headerguard.header import DefectName
 from headerguard.message import Message, Sighting
@@ -42,8 +42,8 @@ class AmbiguousDestination(Rule):
 
     def check(self, message: Message, known: Known) -> Iterator[Finding]:
         """Read only the destination fields that are not wholly ordinary."""
-        for part in message.parts:
-            if not part.entry.destination or message.is_ordinary(part):
+        for part in message.parts_named(DESTINATION):
+            if message.is_ordinary(part):
                 continue
             unsure = [s for s in message.read(part) if s.tier is not Tier.PLAIN and s.role is not Role.MENTIONED]
             if unsure:

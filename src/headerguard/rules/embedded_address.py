@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from headerguard.fields import RECIPIENT, Role
+from headerguard.fields import CATALOGUE, RECIPIENT, Role
 from headerguard.finding import Finding, Severity
 from headerguard.message import Message
 from headerguard.rule import Example, Known, Rule
+
+_FIELDS = frozenset(name for name, entry in CATALOGUE.items() if entry.role in RECIPIENT)
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,8 @@ class EmbeddedAddress(Rule):
 
     def check(self, message: Message, known: Known) -> Iterator[Finding]:
         """Read only the destination fields that are not wholly ordinary."""
-        for part in message.parts:
-            if part.entry.role in RECIPIENT and not message.is_ordinary(part):
+        for part in message.parts_named(_FIELDS):
+            if not message.is_ordinary(part):
                 for sighting in message.read(part):
                     if sighting.role is Role.MENTIONED:
                         yield self.finding(

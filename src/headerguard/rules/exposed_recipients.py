@@ -12,6 +12,8 @@ from headerguard.rule import Example, Known, Rule
 _FROM = "From: shop@shop.example\n"
 _MANY = ", ".join(f"c{number}@client-{number}.example" for number in range(12))
 
+_FEW = frozenset(("0", "1", "2"))
+
 
 @dataclass(frozen=True)
 class ExposedRecipients(Rule):
@@ -48,7 +50,11 @@ class ExposedRecipients(Rule):
     def check(self, message: Message, known: Known) -> Iterator[Finding]:
         """Count who is shown."""
         usual = known.profile.values(SHOWN) if known.profile and not known.borrowed else None
-        if usual is None or not usual <= {"0", "1", "2"}:
+        if (
+            usual is None
+            or not usual <= _FEW
+            or (message.record is None and message.header.text.count("@") < self.least)
+        ):
             return
         shown = {s.address.key: s for s in message.sightings_of(VISIBLE)}
         domains = {known.registrable(s.address) for s in shown.values()} if len(shown) >= self.least else ()

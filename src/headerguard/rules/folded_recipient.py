@@ -64,4 +64,4 @@ class FoldedRecipient(Rule):
 
 def _is_plain(text: str) -> bool:
     """Whether no address in a header can need folding; told at once, as nearly every header is so."""
-    return text.isascii() and "xn--" not in text and "XN--" not in text and "Xn--" not in text
+    return text.isascii() and ("--" not in text or "xn--" not in text.lower())

@@ -56,8 +56,8 @@ class ForeignErrorCopy(Rule):
         if message.stage is Stage.DELIVERED:
             return
         familiar = {known.registrable(s.address) for s in message.sightings_of(_KIN)} | known.own_domains
-        for part in message.parts:
-            for sighting in message.read(part) if part.line.name in _FIELDS else ():
+        for part in message.parts_named(_FIELDS):
+            for sighting in message.read(part):
                 domain = known.registrable(sighting.address)
                 bounds = known.declared.bound(sighting.role) or ()
                 declared = any(bound.allows(sighting.address) for bound in bounds)

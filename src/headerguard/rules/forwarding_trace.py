@@ -57,7 +57,6 @@ class ForwardingTrace(Rule):
                     severity=Severity.LOW if expected else None,
                     layer="relay",
                 )
-        for part in message.parts if not _LOOPS.isdisjoint(message.names) else ():
-            if part.line.name in _LOOPS:
-                for sighting in message.read(part):
-                    yield self.finding(sighting, f"{sighting.address} passes this message on", layer="relay")
+        for part in message.parts_named(_LOOPS):
+            for sighting in message.read(part):
+                yield self.finding(sighting, f"{sighting.address} passes this message on", layer="relay")

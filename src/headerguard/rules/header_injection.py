@@ -46,16 +46,13 @@ class HeaderInjection(Rule):
     )
 
     def check(self, message: Message, known: Known) -> Iterator[Finding]:
-        """Search the raw value, then the decoded one; an ordinary address list can hold neither."""
+        """Search the raw value, then the decoded one."""
         text = message.header.text
         for field in message.header.fields if message.header.defects else ():
             if field.defect and field.defect.name is DefectName.INJECTED_LINE and field.name.lower() in _NAMED:
                 yield self.finding(field, f"a value carries a line end and the field {field.name}")
-        ordinary = {
-            part.line.start for part in message.parts if part.line.name in _FREE_TEXT and message.is_ordinary(part)
-        }
         for line in message.header.lines:
-            if line.name in _FREE_TEXT and line.start not in ordinary and self._is_injected(text, line.value, line.end):
+            if line[0] in _FREE_TEXT and self._is_injected(text, line[2], line[3]):
                 field = message.header.field(line)
                 yield self.finding(field, f"{field.name} carries a line end and a destination field")
 
@@ -65,5 +62,8 @@ class HeaderInjection(Rule):
         raw = text[start:end].rstrip("\r\n")
         if ("\n" in raw or "\r" in raw) and _INJECTED.search(raw):
             return True
-        words = decoded_words(raw, 0, len(raw)) if "=?" in raw else ()
-        return any("\n" in word or "\r" in word for word in words) and bool(_INJECTED.search(decode_words(raw)))
+        if "=?" not in raw:
+            return False
+        return any("\n" in word or "\r" in word for word in decoded_words(raw, 0, len(raw))) and bool(
+            _INJECTED.search(decode_words(raw))
+        )

@@ -41,9 +41,9 @@ class MailtoRecipient(Rule):
 
     def check(self, message: Message, known: Known) -> Iterator[Finding]:
         """Compare the addresses in parameters with what the links are for."""
-        for part in message.parts:
-            text = message.header.text
-            if part.line.name not in _FIELDS or text.find("?", part.line.value, part.line.end) < 0:
+        text = message.header.text
+        for part in message.parts_named(_FIELDS):
+            if text.find("?", part.line.value, part.line.end) < 0:
                 continue
             sightings = message.read(part)
             familiar = {known.registrable(s.address) for s in sightings if s.role is not Role.MENTIONED}

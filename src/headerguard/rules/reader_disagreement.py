@@ -43,7 +43,7 @@ class ReaderDisagreement(Rule):
 
     def check(self, message: Message, known: Known) -> Iterator[Finding]:
         """Ask the second reader only where it can make a difference."""
-        parts = [part for part in message.parts if part.line.name in self.fields]
+        parts = message.parts_named(self.fields)
         if not self._doubtful(message, parts):
             return
         second = second_reading(message.header)
@@ -72,7 +72,7 @@ class ReaderDisagreement(Rule):
             return False
         if any(d.field in CATALOGUE or d.name in _MISLEADING for d in message.header.defects):
             return True
-        if len({part.line.name for part in parts}) < len(parts):
+        if not message.outline.repeated.isdisjoint(SECOND_READER_FIELDS):
             return True
         return any(
             not message.is_ordinary(part) and any(s.tier is not Tier.PLAIN for s in message.read(part))

@@ -1,6 +1,5 @@
 """A field that may occur once and occurs twice."""
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -39,13 +38,10 @@ class RepeatedField(Rule):
 
     def check(self, message: Message, known: Known) -> Iterator[Finding]:
         """Point at every occurrence but the first."""
-        names = [part.line.name for part in message.parts if part.line.name in self.fields]
-        if len(set(names)) == len(names):
-            return
-        for name, count in Counter(names).items():
-            if count > 1:
-                first, *others = (part for part in message.parts if part.line.name == name)
-                named = [message.header.field(part.line) for part in others if message.read(part)]
-                if named:
-                    where = message.header.field(first.line)
-                    yield self.finding(named[0], f"{where.name} occurs {count} times", also=(*named[1:], where))
+        repeated = message.outline.repeated & self.fields
+        for name in sorted(repeated):
+            first, *others = message.parts_named((name,))
+            named = [message.header.field(part.line) for part in others if message.read(part)]
+            if named:
+                where = message.header.field(first.line)
+                yield self.finding(named[0], f"{where.name} occurs {len(others) + 1} times", also=(*named[1:], where))
