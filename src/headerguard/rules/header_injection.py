@@ -46,24 +46,31 @@ class HeaderInjection(Rule):
     )
 
     def check(self, message: Message, known: Known) -> Iterator[Finding]:
-        """Search the raw value, then the decoded one."""
+        """Search the raw value, then the decoded one; an ordinary address list can hold neither."""
         text = message.header.text
         for field in message.header.fields if message.header.defects else ():
             if field.defect and field.defect.name is DefectName.INJECTED_LINE and field.name.lower() in _NAMED:
                 yield self.finding(field, f"a value carries a line end and the field {field.name}")
-        for line in message.header.lines:
-            if line[0] in _FREE_TEXT and self._is_injected(text, line[2], line[3]):
+        doubtful = [
+            line for line in message.header.lines if line[0] in _FREE_TEXT and _may_hide(text, line[2], line[3])
+        ]
+        ordinary = {p.line.start for p in message.parts_named(_FREE_TEXT) if message.is_ordinary(p)} if doubtful else ()
+        for line in doubtful:
+            if line.start not in ordinary and _is_injected(text[line.value : line.end].rstrip("\r\n")):
                 field = message.header.field(line)
                 yield self.finding(field, f"{field.name} carries a line end and a destination field")
 
-    @staticmethod
-    def _is_injected(text: str, start: int, end: int) -> bool:
-        """Look at the raw value if it has a line end inside, and at the decoded one if an encoded-word has."""
-        raw = text[start:end].rstrip("\r\n")
-        if ("\n" in raw or "\r" in raw) and _INJECTED.search(raw):
-            return True
-        if "=?" not in raw:
-            return False
-        return any("\n" in word or "\r" in word for word in decoded_words(raw, 0, len(raw))) and bool(
-            _INJECTED.search(decode_words(raw))
-        )
+
+def _may_hide(text: str, start: int, end: int) -> bool:
+    """Whether a value has a line end inside, or a word that could say one."""
+    return (
+        text.find("\n", start, end - 2) >= 0 or text.find("\r", start, end - 2) >= 0 or text.find("=?", start, end) >= 0
+    )
+
+
+def _is_injected(raw: str) -> bool:
+    """Look at the raw value if it has a line end inside, and at the decoded one if an encoded-word has."""
+    if ("\n" in raw or "\r" in raw) and _INJECTED.search(raw):
+        return True
+    words = decoded_words(raw, 0, len(raw)) if "=?" in raw else ()
+    return any("\n" in word or "\r" in word for word in words) and bool(_INJECTED.search(decode_words(raw)))
