@@ -130,7 +130,7 @@ def parse(text: str) -> Address | None:
 
 def parse_all(text: str) -> list[Mailbox]:
     """Every address of such a string, as one entry of an envelope can hold several where somebody joined them."""
-    octets = encode_octets(text).decode("latin-1")
+    octets = text if text.isascii() else encode_octets(text).decode("latin-1")
     found = [box for box in lex(octets).mailboxes if not box.mentioned]
     bare = octets.strip(" \t\r\n<>")
     if not found and bare and "@" not in bare:

@@ -196,7 +196,7 @@ class Guard:
         names = message.header.names & self._elsewhere if self._elsewhere else _NO_NAMES
         defects = frozenset(defect.name for defect in message.header.defects) if message.header.defects else _NO_NAMES
         met = _met(message, known)
-        occurring = (message.outline, roles, names, defects, met)
+        occurring = (message.outline.names, roles, names, defects, met)
         concerned = self._dispatch.get(occurring)
         if concerned is None:
             roles |= message.outline.roles

@@ -223,6 +223,7 @@ class Message:
         "_readings",
         "_recipients",
         "_sightings",
+        "_stated",
         "account",
         "envelope",
         "header",
@@ -264,6 +265,7 @@ class Message:
         self._list_defects: dict[int, list[Defect]] = {}
         self._ordinary: dict[int, bool] = {}
         self._sightings: tuple[Sighting, ...] | None = None
+        self._stated: tuple[Sighting, ...] | None = None
         self._recipients: tuple[Recipient, ...] | None = None
         self._levels: tuple[Level, ...] | None = None
         self._marks: tuple[Mark, ...] | None = None
@@ -502,7 +504,7 @@ class Message:
     def sightings_of(self, roles: Collection[Role]) -> list[Sighting]:
         """The sightings in some roles only; fields of other roles are not parsed."""
         parts = self._parts or self.parts
-        found = [s for s in self._stated() if s.role in roles] if self.record or self.envelope else []
+        found = [s for s in self.stated if s.role in roles] if self.record or self.envelope else []
         for number in self.outline.of(roles):
             found += [s for s in self._readings[number] or self.read(parts[number]) if s.role in roles]
         return found + self._mentions() if Role.MENTIONED in roles else found
@@ -511,7 +513,7 @@ class Message:
     def sightings(self) -> tuple[Sighting, ...]:
         """Every address once per place: envelope and record first, the header in order, then other fields."""
         if self._sightings is None:
-            found, parts = self._stated(), self.parts
+            found, parts = list(self.stated), self.parts
             readings = self._readings
             for number in self.outline.holding:
                 found += readings[number] or self.read(parts[number])
@@ -540,24 +542,22 @@ class Message:
                 found += self._unpacked(Part(entry, line, occurrence, _PLAIN, -1))
         return found
 
-    def _stated(self) -> list[Sighting]:
+    @property
+    def stated(self) -> tuple[Sighting, ...]:
         """What envelope and record name."""
-        found = self._envelope_sightings()
-        if self.record is not None:
-            found += self.record.sightings
-        return found
+        if self._stated is None:
+            self._stated = (*self._envelope_sightings(), *(self.record.sightings if self.record else ()))
+        return self._stated
 
-    def _envelope_sightings(self) -> list[Sighting]:
+    def _envelope_sightings(self) -> Iterator[Sighting]:
         envelope = self.envelope
         if envelope is None:
-            return []
-        found = []
+            return
         if envelope.mail_from and (address := parse(envelope.mail_from)):
-            found.append(Sighting(address, Role.BOUNCE, "mail from", 0, Tier.PLAIN, None))
+            yield Sighting(address, Role.BOUNCE, "mail from", 0, _PLAIN, None)
         for number, path in enumerate(envelope.rcpt_to):
-            for box in parse_all(path):
-                found.append(Sighting(box.address, Role.ENVELOPE, "rcpt to", number, box.tier, None, box.name))
-        return found
+            for address, tier, _, _, name, _ in parse_all(path):
+                yield _new(Sighting, (address, Role.ENVELOPE, "rcpt to", number, tier, None, name))
 
     @property
     def defects(self) -> tuple[Defect, ...]:
