@@ -16,8 +16,11 @@ from network_guard import GUARD
 
 __all__ = ["require", "shared"]
 
-hypothesis.settings.register_profile("default", deadline=None)
-hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True, database=None)
+_CALM = [hypothesis.HealthCheck.too_slow]  # how long an example takes is no matter of tests
+hypothesis.settings.register_profile("default", deadline=None, suppress_health_check=_CALM)
+hypothesis.settings.register_profile(
+    "ci", deadline=None, derandomize=True, print_blob=True, database=None, suppress_health_check=_CALM
+)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") == "true" else "default")
 
 
