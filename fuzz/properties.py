@@ -9,15 +9,29 @@ from collections.abc import Callable, Iterable
 from email import policy
 from email.parser import BytesHeaderParser
 from functools import cache
+from io import BytesIO
 from xml.etree import ElementTree
 from zlib import crc32
 
-from headerguard import Baseline, Defect, DefectName, Envelope, Guard, Message, Report, Severity, Tier
+from headerguard import (
+    Baseline,
+    Defect,
+    DefectName,
+    Envelope,
+    Guard,
+    Message,
+    Report,
+    Severity,
+    SourceError,
+    Tier,
+    read,
+)
 from headerguard.address_list import Mailbox, is_plain, lex, parse
 from headerguard.header import Header, header_length
 from headerguard.rendering import FORMATS, render
+from headerguard.sources import KINDS
 
-__all__ = ["TARGETS", "WAYS", "BrokenError", "address", "check", "header", "message"]
+__all__ = ["TARGETS", "WAYS", "BrokenError", "address", "check", "header", "message", "source"]
 
 
 class BrokenError(AssertionError):
@@ -297,10 +311,52 @@ def _written(report: Report, turn: int) -> None:
                 ElementTree.fromstring(written)
 
 
+# ---- source
+
+
+class _Trickle:
+    """A file that gives few octets at a time, and no more than once."""
+
+    def __init__(self, octets: bytes, most: int) -> None:
+        self.file, self.most = BytesIO(octets), most
+
+    def read(self, size: int) -> bytes:
+        """At most as many as were asked for, and as it gives at a time."""
+        return self.file.read(min(size, self.most))
+
+
+def source(octets: bytes) -> None:
+    """A copy of any kind: nothing raises, errors are single lines, and a slow file gives what a fast one gives."""
+    turn = crc32(octets)
+    kind = (None, *_FILES)[turn % (1 + len(_FILES))]
+    at_once, problems = _read(octets, kind)
+    slowly, others = _read(_Trickle(octets, 1 + turn % 97), kind)
+    expect(at_once == slowly, "a slow file gives the same messages", kind, at_once, slowly)
+    expect(problems == others, "a slow file has the same problems", kind, problems, others)
+    expect(bool(at_once or problems), "nothing is read in silence", kind)
+
+
+_FILES = tuple(kind for kind, found in KINDS.items() if found.reader is not None)
+
+
+def _read(octets: bytes | _Trickle, kind: str | None) -> tuple[list[object], list[str]]:
+    errors: list[SourceError] = []
+    found: list[object] = []
+    for message in read(octets, kind, on_error=errors.append):
+        _views(message)
+        expect(not _guard(True).check(message).failures, "a rule fails", kind)
+        found.append((message.origin, message.stage, _who(message), message.hidden, message.correlation))
+    problems = [problem for error in errors for problem in error.errors]
+    for problem in problems:
+        expect(problem.isprintable() and len(problem) < 1000, "a problem is a line", problem)
+    return found, problems
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "header": header,
     "address": address,
     "message": message,
     "check": check,
+    "source": source,
 }
 """Every target by name."""

@@ -23,7 +23,7 @@ from importlib import import_module
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-TARGETS = ("header", "address", "message", "check")
+TARGETS = ("header", "address", "message", "check", "source")
 SLOW = 0.3
 """Seconds of processor time for one input, without instrumentation, from which it is reported."""
 _INSTRUMENTED = 5.0  # how much slower the instrumented code is, at least: what is below SLOW * this is not tried again
@@ -105,9 +105,9 @@ def _fuzz(options: argparse.Namespace) -> int:
     atheris.enabled_hooks.add("str")
     with atheris.instrument_imports(include=["headerguard"]):
         import_module("headerguard.guard")
-        formats = import_module("headerguard.rendering")
-        for module in pkgutil.iter_modules(formats.__path__, "headerguard.rendering."):
-            import_module(module.name)
+        for package in ("headerguard.rendering", "headerguard.sources"):
+            for module in pkgutil.iter_modules(import_module(package).__path__, f"{package}."):
+                import_module(module.name)
         properties = import_module("fuzz.properties").TARGETS
     arguments = [
         sys.argv[0],

@@ -29,7 +29,7 @@ def test_there_are_seeds() -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS, ids=lambda path: path.name)
-@pytest.mark.parametrize("target", ["header", "address", "message", "check"])
+@pytest.mark.parametrize("target", ["header", "address", "message", "check", "source"])
 def test_seed_holds(properties: ModuleType, target: str, seed: Path) -> None:
     properties.TARGETS[target](seed.read_bytes())
 
