@@ -72,6 +72,22 @@ def test_a_field_that_names_nothing_is_passed_over(line: str) -> None:
         assert named(line, AUTHOR, "List-Id: <other.example>")[0] == "list:other.example"
 
 
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        ("s19000077-cmVjZWlwdA==:s19000077:a44001:postmark", "tag:receipt"),
+        ("s19000077-_:s19000077:a44001:postmark", "author:shop@shop.example"),
+        ("receipt:eu:1.us-west-2.dpZ3=:AmazonSES", "tag:eu,receipt"),
+        ("receipt:99817345:1.us-west-2.dpZ3=:AmazonSES", "tag:receipt"),
+        ("::1.us-west-2.dpZ3=:AmazonSES", "author:shop@shop.example"),
+        ("1.us-west-2.dpZ3=:AmazonSES", "author:shop@shop.example"),
+        ("30490001:30490001.20220807:md", "author:shop@shop.example"),
+    ],
+)
+def test_the_stable_parts_of_a_feedback_id_name_a_stream(value: str, name: str) -> None:
+    assert next(level for level in named(AUTHOR, f"Feedback-ID: {value}") if not level.startswith("subject")) == name
+
+
 ORDER = [
     "X-MC-Template: a",
     "X-MJ-TemplateID: b",

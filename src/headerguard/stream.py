@@ -135,6 +135,14 @@ def _postmark_tag(value: str) -> str:
         return ""
 
 
+def _feedback_tag(value: str) -> str:
+    """Feedback-ID: what the sender put first. Postmark: its tag; Amazon SES: the tags ses:feedback-id-a and -b."""
+    first, *rest = value.strip().split(":")
+    if len(rest) == 3 and rest[-1] == "AmazonSES":
+        return _stable_parts(f"{first},{rest[0]}")
+    return _postmark_tag(value)
+
+
 _UNIQUE = re.compile(r"\d{5,}|\d{4}-\d\d-\d\d|[0-9a-f]{8}-?[0-9a-f]{4}", re.IGNORECASE)
 _WHOLE = 1 << 16
 """Characters of a value that are read to find a name in it."""
@@ -153,7 +161,7 @@ _KEYS: tuple[tuple[str, str, Callable[[str], str]], ...] = (
     ("x-mailin-tag", "tag", _stable_parts),
     ("x-postal-tag", "tag", _stable_parts),
     ("x-ses-message-tags", "tag", _ses_tags),
-    ("feedback-id", "tag", _postmark_tag),
+    ("feedback-id", "tag", _feedback_tag),
     ("x-ses-configuration-set", "campaign", str.strip),
     ("x-ses-list-management-options", "campaign", _contact_list),
     ("x-xsmailingid", "campaign", _stable_parts),
