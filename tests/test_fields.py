@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from headerguard import grammar
 from headerguard.address_list import Tier
-from headerguard.fields import ANY, CATALOGUE, FIELDS, Entry, Role, entry_of
+from headerguard.fields import ANY, CATALOGUE, FIELDS, MARKED, TRACKED, Entry, Role, entry_of
 from headerguard.grammar import Name
 from headerguard.message import Message
 
@@ -169,6 +169,38 @@ def test_what_stands_in_a_damaged_field_is_no_surer_than_the_field() -> None:
     assert (sighting.role, sighting.tier) == (Role.CONTROL, Tier.CANDIDATE)
 
 
+# ---- Received -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("from a.example (unknown [192.0.2.1]) by b.example (Postfix) with ESMTPS id 4Lx for <jane@client.example>; x", {"delivered jane@client.example"}),
+        ("from a.example (Authenticated sender: app@shop.example) by b.example (Postfix) with ESMTPSA id 4Lx; x", {"mentioned app@shop.example"}),
+        ("from [192.0.2.1] (helo=x) by b.example with esmtps (Exim 4.96) (envelope-from <b@shop.example>) id 1mq-00A for jane@client.example; x", {"mentioned b@shop.example", "delivered jane@client.example"}),
+        ("from x (app%40shop.example) by b.example with ESMTP; x", {"mentioned app@shop.example"}),
+        ("by b.example (8.17.1) id 277A0 for jane@client.example, joe@client.example; x", {"delivered jane@client.example", "delivered joe@client.example"}),
+        ("by b.example id <20220807.AA12@b.example> for <jane@client.example>,\r\n\t<joe@client.example>; x", {"delivered jane@client.example", "delivered joe@client.example"}),
+        ("from b.example (ORCPT <rfc822;list@shop.example>) by c.example; x", {"mentioned list@shop.example"}),
+        ("from for.example (for the record) by mx.example id 1 for <jane@client.example>; x", {"delivered jane@client.example"}),
+        ("(from root@localhost) by b.example (8.14/Submit) id 1 FOR <jane@client.example>; x", {"mentioned root@localhost", "delivered jane@client.example"}),
+        ("(qmail 1234 invoked by uid 89); 7 Aug 2022 10:00:00 -0000", set()),
+        ("from a.prod.example (2001:db8::1) by b.prod.example (2001:db8::2) with Microsoft SMTP Server id 15.20 via Frontend Transport; x", set()),
+        ("for " * 1000 + "<", set()),
+        ("for <jane@client.example" + " for <" * 1000, {"mentioned jane@client.example"}),
+    ],
+    ids=lambda value: str(value)[:40],
+)  # fmt: skip
+def test_a_relay_says_for_whom_and_names_others(value: str, found: set[str]) -> None:
+    message = read("Received", value)
+    assert {f"{s.role} {s.address}" for s in message.sightings} == found
+    for sighting in message.sightings:
+        assert sighting.span is not None
+        cited = message.header.text[slice(*sighting.span)].replace("%40", "@")
+        assert str(sighting.address) in cited
+        assert sighting.role is Role.MENTIONED or cited == str(sighting.address)
+
+
 # ---- return paths --------------------------------------------------------------------------------------------
 
 
@@ -309,6 +341,17 @@ def test_a_stamp_is_unpacked_however_it_is_written(name: str, around: str, stamp
         assert shows(name, around.format(written)) == found
 
 
+def test_the_stamp_of_older_momentum_servers_joins_its_parts_with_at_signs() -> None:
+    for stamp, found in [
+        ("jane@client.example@vmta-1@pool@114-QVD:18199", {"envelope jane@client.example"}),
+        ("jane@client.example@vmta-1@pool@", {"envelope jane@client.example"}),
+        ("jane@client.example@vmta-1@pool@by@shop.example", {"envelope jane@client.example", "mentioned by@shop.example"}),
+        ("jane@client.example", {"mentioned jane@client.example"}),
+    ]:  # fmt: skip
+        assert shows("X-MSFBL", packed(stamp)) >= found
+        assert {text for text in shows("X-MSFBL", packed(stamp)) if text.startswith("envelope")} <= found
+
+
 @pytest.mark.parametrize("name", [name for name, *_ in STAMPS])
 def test_a_stamp_of_another_shape_is_no_account(name: str) -> None:
     for stamp in (
@@ -356,7 +399,8 @@ def test_list_fields(value: str, found: set[str]) -> None:
 @pytest.mark.parametrize(
     ("value", "found"),
     [
-        ("v=1; d=Example.com; i=@mail.example.com; b=a/b+c==", {"host example.com"}),
+        ("v=1; d=Example.com; i=@mail.example.com; b=a/b+c==", {"host example.com", "host mail.example.com"}),
+        ("v=1; d=example.com; i=jane=2Bx@example.com; b=a", {"host example.com", "identity jane+x@example.com"}),
         ("d=example.com; i=jane\r\n @example.com", {"host example.com", "identity jane@example.com"}),
         ("z=From:shop@shop.example|Bcc:=20copy=40arxxwalls.com", {"mentioned shop@shop.example", "mentioned copy@arxxwalls.com"}),
         ("z=Bcc:=20copy@arxxwalls=2ec\r\n om; s=a@b.example", {"mentioned copy@arxxwalls.com", "mentioned a@b.example"}),
@@ -368,6 +412,11 @@ def test_signatures(value: str, found: set[str]) -> None:
     assert {text for text in shows("DKIM-Signature", value) if not text.startswith("mentioned")} <= found
 
 
+@pytest.mark.parametrize("name", ["DKIM-Signature", "Authentication-Results", "X-Google-DKIM-Signature"])
+def test_a_bare_domain_behind_an_equals_sign_is_no_address(name: str) -> None:
+    assert read(name, "a; header.i=@shop.example; i=@shop.example").sightings == ()
+
+
 @pytest.mark.parametrize(
     ("value", "found"),
     [
@@ -375,6 +424,7 @@ def test_signatures(value: str, found: set[str]) -> None:
         ('mx.example; auth=pass SMTP.AUTH = "a@b.example" header.i=@d.example', {"identity a@b.example", "host d.example"}),
         ("mx.example; dmarc=pass (policy=none) header.from=shop.example", {"host shop.example"}),
         ("mx.example; x=y policy.z=a@b.example", {"mentioned a@b.example"}),
+        ("mx.example; spf=pass smtp.mailfrom=shop.example smtp.rcpttodomain=client.example", {"host shop.example", "host client.example"}),
         ("mx.example; none", set()),
     ],
 )  # fmt: skip
@@ -395,6 +445,11 @@ def test_authentication_results(value: str, found: set[str]) -> None:
         ("Feedback-ID", "a:b:1.us-west-2.dpZ3=:AmazonSES", {"account ses-feedback:1.us-west-2.dpZ3="}),
         ("Feedback-ID", "::1.us-west-2.dpZ3=:AmazonSES", {"account ses-feedback:1.us-west-2.dpZ3="}),
         ("Feedback-ID", "100012345:7654321:192.0.2.1:sfmktgcld", {"account sfmc:100012345"}),
+        ("Feedback-ID", "192.0.2.1:30490001_-1:30490001:Sendinblue", {"account brevo:30490001"}),
+        ("X-Report-Abuse", "see https://mandrillapp.com/contact/abuse?id=30490001.0f1e2d", {"account mandrill:30490001"}),
+        ("X-Report-Abuse", "see https://mailchimp.com/contact/abuse/?u=5f1c0a9be27d&id=1&e=2", {"account mailchimp-user:5f1c0a9be27d"}),
+        *[("X-Report-Abuse", value, set()) for value in ("", "https://mandrillapp.com/contact/abuse?id=x.y", "https://shop.example/contact/abuse?id=3.4")],
+        ("List-Unsubscribe", "<http://[2001:DB8::1]:81/u>, <https://192.0.2.1/u>, <https://[x]/u>", {"host [2001:db8::1]", "host 192.0.2.1"}),
         *[("Feedback-ID", value, set()) for value in ("", "md", ":md", "::md", "a:md", "AmazonSES", "a:b:c:elsewhere", "postmark")],
         ("X-SES-SOURCE-ARN", "arn:aws:ses:eu-west-1:123456789012:identity/jane@client.example", {"account ses:123456789012", "identity jane@client.example"}),
         ("X-SES-SOURCE-ARN", "arn:aws-cn:ses:cn-north-1:123456789012:configuration-set/x", {"account ses:123456789012"}),
@@ -416,6 +471,11 @@ def test_authentication_results(value: str, found: set[str]) -> None:
 )  # fmt: skip
 def test_accounts_and_hosts(name: str, value: str, found: set[str]) -> None:
     assert shows(name, value) == found
+
+
+def test_a_host_that_gets_mail_or_clicks_is_tracked_in_whatever_field_it_stands() -> None:
+    assert {"x-smtpapi", "list-unsubscribe", "archived-at", "x-mc-trackingdomain"} <= TRACKED <= MARKED
+    assert "list-help" not in TRACKED
 
 
 def test_the_accounts_of_a_message() -> None:

@@ -22,7 +22,7 @@ sample that the tests read. A name that ends in a star is that of a family.
 
 A field that is not in the table, or is read in no way, is not there to hold an address. One that stands in it all the
 same has the role `mentioned`, and so has one in a place of a known field where none is expected; only ids of messages
-and what a server writes into `Received` beside the recipient are left out.
+are left out.
 
 The stage is where a copy has the field: on its way to the provider (`submitted`), in the mailbox (`delivered`), in a
 journal (`archive`), in the transaction (`envelope`), or `any`. See {doc}`architecture` for what each can prove.
@@ -49,11 +49,12 @@ READ = {
     "parameters": "the values of the named parameters",
     "path": "a path of the envelope (RFC 5321 section 4.1.2)",
     "postmark-stamp": "base64 of account, server and recipient between bars",
-    "received": "the `for` clause of a Received field (RFC 5321 section 4.4), and the user id that SendGrid writes",
+    "received": "the `for` clauses (RFC 5321 section 4.4), the user id of SendGrid; all but ids is mentioned",
     "recipient-variables": "JSON: the names of the members are the recipients",
+    "report-abuse": "the addresses in prose, and the account in the link of Mandrill or Mailchimp",
     "return-path": "a path, and whom it encodes: VERP, SRS, BATV and the forms of providers",
     "smtpapi": "JSON: to, and the filters bcc, dkim and spamcheck",
-    "sparkpost-stamp": "base64 of a JSON object: recipient, account",
+    "sparkpost-stamp": "base64 of a JSON object: recipient, account; of older servers, parts with `@` between them",
     "text": "every address in free text, percent-encoded ones included",
     "typed-address": "an address behind its type (RFC 3461 section 4.2)",
     "uri-list": "web addresses, `mailto:` addresses and the recipients in their parameters (RFC 2369, RFC 6068)",

@@ -103,12 +103,12 @@ MARKED = frozenset(
     name
     for name, entry in CATALOGUE.items()
     if entry.grammar in ("received", "return-path", "job", "arn", "mandrill-user", "mailchimp-user")
-    or (entry.reading.unpack and entry.role is Role.TRACKING)
+    or (entry.reading.unpack and Role.TRACKING in entry.roles)
     or any(shown.startswith("account ") for shown in entry.shows)
 )
 """Names of the fields that state an id of the sending account, or a host that tracks or unsubscribes."""
 
-TRACKED = frozenset(name for name in MARKED if CATALOGUE[name].role is Role.TRACKING)
+TRACKED = frozenset(name for name in MARKED if Role.TRACKING in CATALOGUE[name].roles)
 """Those of them that state a host that tracks or unsubscribes."""
 
 ANY = _entry({"name": "*", "role": "mentioned", "grammar": "text", "stage": "any", "vendor": "", "reference": ""})

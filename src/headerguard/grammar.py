@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
-from headerguard.address_list import Reading, Tier, lex
+from headerguard.address_list import Mailbox, Reading, Tier, lex
 from headerguard.role import Role
 
 __all__ = ["ENCODED", "Decoder", "Grammar", "Name", "Unpacker", "addresses_in", "grammar", "strings"]
@@ -62,7 +62,10 @@ class Grammar(NamedTuple):
 # ---- address lists ---------------------------------------------------------------------------------------------------
 
 _NULL_PATH = re.compile(r"[ \t\r\n]*+<?[ \t\r\n]*+>?[ \t\r\n]*+")
-_RECEIVED_FOR = re.compile(r"[ \t\r\n][fF][oO][rR][ \t\r\n]++(<[^<>;\r\n]*>|[^\s<>();]+)")
+_PATH = r"(?:<[^<>;\r\n]*>|[^\s<>();,]+)"
+_RECEIVED_CLAUSE = re.compile(
+    rf"[ \t\r\n](for|id)[ \t\r\n]++({_PATH}(?:[ \t\r\n]*+,[ \t\r\n]*+{_PATH})*+)", re.IGNORECASE
+)
 
 
 def _path(text: str, start: int, end: int) -> Reading:
@@ -73,11 +76,32 @@ def _path(text: str, start: int, end: int) -> Reading:
 
 
 def _received(text: str, start: int, end: int) -> Reading:
-    """The "for" clause of a Received field (RFC 5321 section 4.4); most servers leave it out for several recipients."""
-    if text.find("@", start, end) < 0 or not (found := _RECEIVED_FOR.search(text, start, end)) or "@" not in found[1]:
+    """The "for" clauses of a Received field (RFC 5321 section 4.4); most servers leave it out for several recipients.
+
+    What other clauses and comments hold (envelope-from, the user who logged in, ORCPT) is mentioned; an id is no
+    address.
+    """
+    if text.find("@", start, end) < 0 and text.find("%40", start, end) < 0:
         return Reading([], [])
-    mailboxes, _ = lex(text, found.start(1), found.end(1))
-    return Reading([box for box in mailboxes if box.tier is not Tier.CANDIDATE], [])
+    boxes: list[Mailbox] = []
+    rest = start
+    for found in _RECEIVED_CLAUSE.finditer(text, start, end):
+        if "@" in found[2]:
+            boxes += _mentions(text, rest, found.start())
+            rest = found.end()
+            if found[1].lower() == "for":
+                boxes += (box for box in lex(text, *found.span(2)).mailboxes if box.tier is not Tier.CANDIDATE)
+    boxes += _mentions(text, rest, end)
+    return Reading(boxes, [])
+
+
+def _mentions(text: str, start: int, end: int) -> Iterator[Mailbox]:
+    """Every address that a piece of free text mentions, with the place of the piece."""
+    if text.find("@", start, end) < 0 and text.find("%40", start, end) < 0:
+        return
+    for address in addresses_in(text[start:end]):
+        for box in lex(address).mailboxes:
+            yield box._replace(start=start, end=end, name=None, mentioned=True)
 
 
 # ---- free text -------------------------------------------------------------------------------------------------------
@@ -85,6 +109,8 @@ def _received(text: str, start: int, end: int) -> Reading:
 _LOCAL_PART = re.compile(r"[\w.!#$%'*+=^`~-]++|\"[^\"]++\"")
 _STRICT_LOCAL_PART = re.compile(r"[\w.+%-]++")
 _DOMAIN = re.compile(r"\w[\w-]*+(?:\.\w[\w-]*+)*+|\[[\w.:]++\]")
+_NAME_ONLY = re.compile(r"[A-Za-z][\w.-]{0,30}=")
+"""A parameter whose value is a bare "@domain", as in the i= of a signature."""
 _LONGEST = 320
 """Characters of a local part or domain that are looked at: RFC 3696 erratum 1690 allows 64 and 255."""
 
@@ -107,7 +133,7 @@ def _readings(text: str) -> Iterator[list[str]]:
                 before = shown[max(0, at - _LONGEST) : at][::-1]
                 locals_ = (pattern.match(before) for pattern in (_LOCAL_PART, _STRICT_LOCAL_PART))
                 words = dict.fromkeys(local[0][::-1].lstrip(".") for local in locals_ if local)
-                yield [f"{word}@{found[0]}" for word in words if word]
+                yield [f"{word}@{found[0]}" for word in words if word and not _NAME_ONLY.fullmatch(word)]
             at = shown.find("@", at + 1)
 
 
@@ -255,12 +281,23 @@ def _mailgun_stamp(value: str) -> Iterator[Name]:
     return _rest([data, value], named)
 
 
+_MOMENTUM_STAMP = re.compile(r"([^@\s]{1,255}@[^@\s]{1,255})@[^@\s]*@[^@\s]*(?:@(.*))?", re.DOTALL)
+
+
 def _sparkpost_stamp(value: str) -> Iterator[Name]:
-    """X-MSFBL: opaque, a bar, base64 of a JSON object with the recipient in r (seen in delivered mail)."""
-    data = _json(_base64(value.rpartition("|")[2]))
+    """X-MSFBL: opaque, a bar, base64 of a JSON object with the recipient in r (seen in delivered mail).
+
+    Before that, base64 of recipient, binding, binding group and user string with "@" between (Momentum, FBL module).
+    """
+    stamp = _base64(value.rpartition("|")[2])
+    data = _json(stamp)
     named = [*_texts(_at(data, "r")), *_account("sparkpost", _at(data, "customer_id"))]
     named += _account("sparkpost-subaccount", _at(data, "subaccount_id") or None)
-    return _rest([data, value], named)
+    named += _account("sparkpost-tenant", _at(data, "tenant_id"))
+    others = [data, value]
+    if old := _MOMENTUM_STAMP.fullmatch(stamp):
+        named, others = [Name("address", old[1])], [old[2] or ""]
+    return _rest(others, named)
 
 
 # ---- return paths ----------------------------------------------------------------------------------------------------
@@ -325,6 +362,11 @@ _QUOTED_OCTET = re.compile(r"=([0-9A-Fa-f]{2})")
 _PARAMETER = re.compile(r"([A-Za-z][\w.-]{0,40})[ \t]*=[ \t]*(?:\"([^\"]{0,998})\"|([^\s;()\"]{1,998}))")
 
 
+def _quoted(text: str) -> str:
+    """DKIM-Quoted-Printable, decoded (RFC 6376 section 2.11)."""
+    return _QUOTED_OCTET.sub(lambda found: chr(int(found[1], 16)), text)
+
+
 def _dkim(value: str) -> Iterator[Name]:
     """d=, i= and the copied fields z= of a signature (RFC 6376 section 3.5), where blanks mean nothing."""
     named: list[Name] = []
@@ -333,12 +375,13 @@ def _dkim(value: str) -> Iterator[Name]:
         tag, _, text = part.partition("=")
         tag, text = tag.strip(), re.sub(r"\s+", "", text)
         if tag == "z":
-            copied = _QUOTED_OCTET.sub(lambda found: chr(int(found[1], 16)), f"{text} {part}")
-            named += _scan(copied, Role.MENTIONED)
+            named += _scan(_quoted(f"{text} {part}"), Role.MENTIONED)
         else:
             named += _hosts(text) if tag == "d" else ()
-            named += [Name("address", text)] if tag == "i" and not text.startswith("@") else ()
-            others.append(part)
+            if tag == "i" and text.count("@") == 1:
+                named += [Name("address", _quoted(text))] if text[0] != "@" else _hosts(text[1:])
+            else:
+                others.append(part)
     return _rest(others, named)
 
 
@@ -346,13 +389,15 @@ _ASSERTED = {"smtp.mailfrom", "header.i", "smtp.auth"}
 
 
 def _authentication_results(value: str) -> Iterator[Name]:
-    """The identities of ptypes smtp and header (RFC 8601 section 2.7)."""
+    """The identities of ptypes smtp and header (RFC 8601 section 2.7); rcpttodomain is what Exchange Online adds."""
     for found in _PARAMETER.finditer(value):
         name, text = found[1].lower(), found[2] or found[3]
         if name == "smtp.rcptto":
             yield Name("address", text, Role.DELIVERED)
         elif name in _ASSERTED and "@" in text.strip("@"):
             yield Name("address", text)
+        elif name == "smtp.rcpttodomain":
+            yield from _hosts(text, Role.DELIVERED)
         elif name in ("header.d", "header.from", *_ASSERTED):
             yield from _hosts(text.lstrip("@"))
 
@@ -376,8 +421,10 @@ def _before_semicolon(value: str) -> Iterator[Name]:
 
 # ---- hosts -----------------------------------------------------------------------------------------------------------
 
-_AUTHORITY = re.compile(r"<?[A-Za-z][A-Za-z0-9+.-]{0,20}://(?:[^/?#@\s]{0,255}@)?([^/?#:@\s]{1,255})")
-_HOST = re.compile(r"(?:\w(?:[\w-]{0,61}\w)?\.)+\w(?:[\w-]{0,61}\w)?")
+_AUTHORITY = re.compile(
+    r"<?[A-Za-z][A-Za-z0-9+.-]{0,20}://(?:[^/?#@\s]{0,255}@)?(\[[0-9A-Fa-f:.]{2,64}\]|[^/?#:@\s]{1,255})"
+)
+_HOST = re.compile(r"(?:\w(?:[\w-]{0,61}\w)?\.)+\w(?:[\w-]{0,61}\w)?|\[[0-9a-f:.]{2,64}\]")
 
 
 def _hosts(value: Any, role: Role | None = None) -> Iterator[Name]:
@@ -450,6 +497,8 @@ def _feedback_id(value: str) -> Iterator[Name]:
             yield from _account("postmark", account.removeprefix("a"))
         case [*_, identity, "amazonses"]:  # a sender may put its own parts first
             yield from _account("ses-feedback", identity)
+        case [_, _, account, "sendinblue" | "brevo"]:
+            yield from _account("brevo", account)
         case [business, _, _, "sfmktgcld"]:
             yield from _account("sfmc", business)
 
@@ -471,6 +520,16 @@ def _mandrill_user(value: str) -> Iterator[Name]:
 def _mailchimp_user(value: str) -> Iterator[Name]:
     """X-MC-User: the hash of the account."""
     return _account("mailchimp-user", value)
+
+
+_ABUSE_LINK = re.compile(r"(mandrillapp|mailchimp)\.com/contact/abuse/?\?(?:id=(\d{1,20})\.|u=([0-9a-f]{1,64})\b)")
+
+
+def _report_abuse(value: str) -> Iterator[Name]:
+    """X-Report-Abuse: prose, whose link names the account (Mandrill and Mailchimp, seen in delivered mail)."""
+    if link := _ABUSE_LINK.search(value):
+        yield from _account("mandrill", link[2]) if link[2] else _account("mailchimp-user", link[3])
+    yield from _scan(value)
 
 
 def _job(value: str) -> Iterator[Name]:
@@ -495,7 +554,7 @@ _GRAMMARS: dict[str, Grammar] = {
     "address-list": Grammar(lex),
     "path": Grammar(_path),
     "return-path": Grammar(_path, _return_path, frozenset((Role.ENVELOPE, Role.IDENTITY)), "="),
-    "received": Grammar(_received, _received_by),
+    "received": Grammar(_received, _received_by, _MENTIONED),
     "text": Grammar(None, _scan, sign="@"),
     "typed-address": _besides(_typed_address),
     "address-semicolon": _besides(_before_semicolon),
@@ -516,6 +575,7 @@ _GRAMMARS: dict[str, Grammar] = {
     "arn": _besides(_arn)._replace(also=_MENTIONED | {Role.IDENTITY}),
     "mandrill-user": _besides(_mandrill_user),
     "mailchimp-user": _besides(_mailchimp_user),
+    "report-abuse": Grammar(None, _report_abuse, sign="@"),
     "job": _besides(_job),
 }
 
