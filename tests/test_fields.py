@@ -201,6 +201,12 @@ def test_a_relay_says_for_whom_and_names_others(value: str, found: set[str]) -> 
         assert sighting.role is Role.MENTIONED or cited == str(sighting.address)
 
 
+def test_text_without_blanks_between_its_words_ends_an_address() -> None:
+    found = shows("X-Made-Up", "\u8bf7copy@arxxwalls.com\u8bf7")
+    assert any(text.endswith("copy@arxxwalls.com") for text in found)
+    assert len(shows("X-Made-Up", "see copy@b\xfccher.example")) == 1
+
+
 # ---- return paths --------------------------------------------------------------------------------------------
 
 

@@ -133,8 +133,16 @@ def _readings(text: str) -> Iterator[list[str]]:
                 before = shown[max(0, at - _LONGEST) : at][::-1]
                 locals_ = (pattern.match(before) for pattern in (_LOCAL_PART, _STRICT_LOCAL_PART))
                 words = dict.fromkeys(local[0][::-1].lstrip(".") for local in locals_ if local)
-                yield [f"{word}@{found[0]}" for word in words if word and not _NAME_ONLY.fullmatch(word)]
+                domains = (found[0],) if found[0].isascii() else dict.fromkeys((found[0], _in_ascii(found[0])))
+                named = [word for word in words if word and not _NAME_ONLY.fullmatch(word)]
+                yield [f"{word}@{domain}" for word in named for domain in domains]
             at = shown.find("@", at + 1)
+
+
+def _in_ascii(domain: str) -> str:
+    """A domain as far as it is ASCII: writing without blanks between words goes on right behind it."""
+    found = re.match(r"(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,63}", domain)
+    return found[0] if found else domain
 
 
 def _scan(value: str, role: Role | None = None) -> Iterator[Name]:
