@@ -7,6 +7,7 @@ import difflib
 import importlib
 import importlib.metadata
 import inspect
+import io
 import pkgutil
 import re
 from collections.abc import Iterator, Mapping
@@ -27,6 +28,7 @@ from headerguard.header import DefectName
 from headerguard.message import Envelope, Message, Recipient
 from headerguard.rule import Bound, Declared, Example, Known, Rule, bind, load_rules
 from headerguard.rules import BUILTIN, RENAMED
+from headerguard.sources import read
 
 BY_ID = {rule.id: rule for rule in BUILTIN}
 EVERY = pytest.mark.parametrize("rule", BUILTIN, ids=lambda rule: rule.id)
@@ -388,9 +390,88 @@ def test_unfamiliar_blind_recipient_sees_the_envelope_where_it_was_seen_before()
 
 
 def test_unfamiliar_blind_recipient_is_remarked_where_an_alias_expands() -> None:
-    lines = (SHOP, JANE, TAG, "X-Original-To: team@client.example")
-    report = judged("unfamiliar-blind-recipient", *lines, history=OBSERVED, envelope=Envelope("", (f"<copy@{ARXX}>",)))
-    assert [f.severity for f in report.findings] == [Severity.LOW]
+    for original, severity in (("JANE+x@client.example", Severity.LOW), (f"copy@{ARXX}", Severity.HIGH)):
+        lines = (SHOP, JANE, TAG, f"X-Original-To: {original}")
+        envelope = Envelope("", (f"<copy@{ARXX}>",))
+        report = judged("unfamiliar-blind-recipient", *lines, history=OBSERVED, envelope=envelope)
+        assert [f.severity for f in report.findings] == [severity]
+
+
+JOURNAL = """From: exchange@shop.example
+To: journal@vault.example
+Message-ID: <report@shop.example>
+X-MS-Journal-Report:
+Content-Type: multipart/mixed; boundary=b
+
+--b
+Content-Type: text/plain
+
+Sender: shop@shop.example
+Message-Id: <1@shop.example>
+To: jane@client.example
+{line}
+--b
+Content-Type: message/rfc822
+
+From: Shop <shop@shop.example>
+To: jane@client.example
+X-PM-Tag: receipt
+Message-ID: <1@shop.example>
+
+--b--
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "severity", "said"),
+    [
+        (f"To: copy@{ARXX}, Forwarded: jane@client.example\n", Severity.LOW, "by way of jane@client.example"),
+        (f"To: copy@{ARXX}, Expanded: team@client.example\n", Severity.LOW, "by way of team@client.example"),
+        (f"Bcc: copy@{ARXX}\n", Severity.HIGH, "hidden copy"),
+    ],
+)
+def test_whom_a_list_or_a_forward_adds_is_no_blind_recipient(line: str, severity: Severity, said: str) -> None:
+    guard = Guard([BY_ID["unfamiliar-blind-recipient"]])
+    guard.learn(Message.from_bytes(octets(SHOP, JANE, TAG), envelope=Envelope("")) for _ in range(ENOUGH))
+    (copy,) = read(io.BytesIO(JOURNAL.format(line=line).encode()), kind="exchange_journal")
+    (finding,) = guard.check(copy).findings
+    assert (finding.subject, finding.severity) == (ARXX, severity)
+    assert said in finding.summary
+
+
+@pytest.mark.parametrize("rule", ["unfamiliar-blind-recipient", "control-recipient", "contradicting-stamp"])
+def test_a_copy_to_the_only_author_is_no_secret(rule: str) -> None:
+    line = {"control-recipient": "X-MC-BccAddress: {}", "contradicting-stamp": "Envelope-To: {}"}.get(rule, "Bcc: {}")
+    for author, to, found in (
+        (SHOP, "SHOP+sent@shop.example", 0),
+        (SHOP, "other@elsewhere.example", 1),
+        (f"{SHOP}, copy@{ARXX}", f"copy@{ARXX}", 1),  # a second author would be too easy
+        (f"From: shop@shop.example <copy@{ARXX}", "shop@shop.example", 1),
+    ):
+        report = judged(rule, author, JANE, TAG, line.format(to), history=NEVER)
+        assert len(report.findings) == found, (author, to)
+
+
+@pytest.mark.parametrize(
+    ("rule", "line", "envelope"),
+    [
+        ("unfamiliar-blind-recipient", "Bcc: audit@vault.example", None),
+        ("unfamiliar-blind-recipient", "X-Any: 1", Envelope("", ("jane@client.example", "audit@vault.example"))),
+        ("unfamiliar-blind-recipient", "X-MC-BccAddress: audit@vault.example", None),
+        ("control-recipient", "X-MC-BccAddress: audit@vault.example", None),
+        ("contradicting-stamp", "Envelope-To: audit@vault.example", None),
+        ("unnamed-envelope-recipient", "X-Any: 1", Envelope("", ("jane@client.example", "audit@vault.example"), True)),
+        ("unexpected-recipient", "X-MC-BccAddress: audit@vault.example", None),
+    ],
+)
+def test_an_archive_that_is_declared_is_expected_in_whatever_way_it_gets_its_copy(
+    rule: str, line: str, envelope: Envelope | None
+) -> None:
+    intent = {"recipients": ["jane@client.example"]} if rule == "unexpected-recipient" else {}
+    for entry, found in (("vault.example", []), ("other.example", ["audit@vault.example"])):
+        config = {"streams": {"tag:receipt": {"expected": {"bcc": [entry]}}}}
+        report = judged(rule, SHOP, JANE, TAG, line, history=OBSERVED, envelope=envelope, config=config, **intent)
+        assert [str(f.evidence[0].text) for f in report.findings if f.rule == rule] == found
 
 
 class Counted(tuple[Recipient, ...]):

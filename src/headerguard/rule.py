@@ -119,6 +119,10 @@ class Declared:
         bounds = tuple(b for b in (*asked, self.expected.get(role)) if b is not None)
         return bounds or None
 
+    def expects_hidden(self, address: Address) -> bool:
+        """Whether the configuration expects an address as a hidden copy; a server turns one such role into another."""
+        return any(bound.allows(address) for role, bound in self.expected.items() if role in HIDDEN)
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -233,6 +237,13 @@ def layer_of(recipient: Recipient, stage: Stage) -> str:
     if stage is Stage.SUBMITTED or roles & (VISIBLE | {Role.BCC, Role.RESENT_BCC, Role.CONTROL}):
         return "application"
     return "relay" if roles & HIDDEN else "unknown"
+
+
+def author_mailbox(message: Message) -> str | None:
+    """The canonical address of the only author, None for several: a copy to himself tells nobody else."""
+    authors = message.sightings_of((Role.FROM,))
+    boxes = {s.address.canonical for s in authors if s.tier is not Tier.CANDIDATE and s.role is Role.FROM}
+    return boxes.pop() if len(boxes) == 1 else None
 
 
 def _is_candidate(where: Where) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from headerguard.fields import HIDDEN, Role
 from headerguard.finding import Finding, Severity
 from headerguard.message import Message
-from headerguard.rule import Example, Known, Rule
+from headerguard.rule import Example, Known, Rule, author_mailbox
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class ControlRecipient(Rule):
     """An ESP control field adds a recipient.
 
     Flags: a recipient that stands in a control field such as X-MC-BccAddress, unless it was declared or the stream has
-    shown its registrable domain in a hidden role before.
+    shown its registrable domain in a hidden role before; not the author himself.
 
     Why: the ESP acts on the field and removes it. The recipient stands in no field that anybody receives, and the
     application's own list does not hold it either.
@@ -40,10 +40,14 @@ class ControlRecipient(Rule):
 
     def check(self, message: Message, known: Known) -> Iterator[Finding]:
         """Remark on every recipient of a control field that nothing explains."""
+        author = author_mailbox(message)
         for sighting in message.sightings_of(self.roles):
             bounds = known.declared.bound(Role.CONTROL) or ()
             domain = known.registrable(sighting.address)
-            if not known.knows(HIDDEN, domain) and not any(bound.allows(sighting.address) for bound in bounds):
+            expected = known.knows(HIDDEN, domain) or known.declared.expects_hidden(sighting.address)
+            if expected or any(bound.allows(sighting.address) for bound in bounds):
+                continue
+            if sighting.address.canonical != author:
                 yield self.finding(
                     sighting,
                     f"{sighting.field} makes the ESP copy the message to {sighting.address}",

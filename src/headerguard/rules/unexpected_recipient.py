@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from headerguard.fields import RECIPIENT, Role
+from headerguard.fields import HIDDEN, RECIPIENT, Role
 from headerguard.finding import Finding, Severity
 from headerguard.header import Defect, DefectName
 from headerguard.message import Message, Recipient
@@ -61,6 +61,8 @@ class UnexpectedRecipient(Rule):
         """The first role in which nothing declared covers it; the envelope counts only where it stands alone."""
         named = recipient.roles - {Role.ENVELOPE}
         for sighting in recipient.sightings:
+            if sighting.role in HIDDEN and known.declared.expects_hidden(recipient.address):
+                continue
             if sighting.role in named or not named:
                 bounds = known.declared.bound(sighting.role)
                 if bounds is not None and not any(bound.allows(recipient.address) for bound in bounds):

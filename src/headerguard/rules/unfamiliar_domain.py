@@ -8,7 +8,7 @@ from headerguard.address_list import Tier
 from headerguard.fields import HIDDEN, VISIBLE, Role
 from headerguard.finding import Finding, Severity
 from headerguard.message import Message, Recipient, Sighting
-from headerguard.rule import Example, Known, Rule, layer_of
+from headerguard.rule import Example, Known, Rule, author_mailbox, layer_of
 
 _CLEAN = "From: shop@shop.example\nTo: jane@client.example\nX-MC-Template: receipt\n"
 _HISTORY = tuple(
@@ -67,8 +67,9 @@ class UnfamiliarBlindRecipient(_UnfamiliarDomain):
     Why: a silent copy is what an intruder adds and what nobody looks for. A routine mail that never had one, or always
     the same archive, has no reason for another.
 
-    When it is wrong: a new archive or monitoring service, or a first alias that a relay expands. Where the copy shows
-    an X-Original-To it is a remark (LOW); at the author's own domain, or one that the message shows, it weighs MEDIUM.
+    When it is wrong: a new archive or monitoring service, or a first alias that a relay expands. Where the copy says
+    by way of whom (a journal, ORCPT, an X-Original-To that the message shows) it is a remark (LOW); at the author's own
+    domain, or one that the message shows, it weighs MEDIUM. A copy to the author himself is none.
 
     What to do: find who added the copy before it goes out again. If it belongs there, allow the domain for this stream.
 
@@ -92,34 +93,56 @@ class UnfamiliarBlindRecipient(_UnfamiliarDomain):
         closed = known.closed_roles() & self.roles
         if not closed or not message.sightings_of(HIDDEN):
             return
+        found = []
         for recipient in message.recipients:
             if recipient.hidden:
                 places = [s for s in recipient.sightings if s.role in HIDDEN]
                 surest = min(places, key=lambda s: s.role is Role.ENVELOPE)
                 if surest.role in closed and self.is_unfamiliar(surest, known.own_domains, known):
-                    yield self.hidden_copy(message, recipient, surest, known)
+                    found.append((recipient, surest))
+        if not found:
+            return
+        author, home, alias = author_mailbox(message), self.home(message, known), self.shows_alias(message)
+        for recipient, surest in found:
+            if recipient.address.canonical != author:
+                expanded = surest.role is Role.ENVELOPE and (alias or recipient.original is not None)
+                severity = Severity.LOW if expanded else None
+                if not expanded and known.registrable(surest.address) in home:
+                    severity = Severity.MEDIUM
+                yield self.hidden_copy(message, recipient, surest, severity, known)
 
     def is_unfamiliar(self, sighting: Sighting, own: frozenset[str], known: Known) -> bool:
         """A domain that the stream copied in another hidden role is familiar: a relay turns one into the other."""
         familiar = known.knows(self.roles, known.registrable(sighting.address))
-        return not familiar and super().is_unfamiliar(sighting, own, known)
+        expected = familiar or known.declared.expects_hidden(sighting.address)
+        return not expected and super().is_unfamiliar(sighting, own, known)
 
     @staticmethod
-    def at_home(message: Message, domain: str, known: Known) -> bool:
-        """The author's own domain, or that of somebody whom the message shows: a colleague, an alias, a tag."""
+    def home(message: Message, known: Known) -> set[str]:
+        """The author's own domain, and those of all whom the message shows: a colleague, an alias, a tag."""
         shown = {known.registrable(s.address) for s in message.sightings_of(VISIBLE) if s.tier is not Tier.CANDIDATE}
-        return domain in shown | known.author_domains(message)
+        return shown | known.author_domains(message)
 
-    def hidden_copy(self, message: Message, recipient: Recipient, surest: Sighting, known: Known) -> Finding:
+    @staticmethod
+    def shows_alias(message: Message) -> bool:
+        """Whether the copy shows the address that was meant before an alias or a list was expanded."""
+        if "x-original-to" not in message.names:
+            return False
+        before = {s.address.canonical for s in message.sightings_of((Role.DELIVERED,)) if s.field == "x-original-to"}
+        return not before.isdisjoint(r.address.canonical for r in message.recipients if not r.hidden)
+
+    def hidden_copy(
+        self, message: Message, recipient: Recipient, surest: Sighting, severity: Severity | None, known: Known
+    ) -> Finding:
         """Say how it is hidden, and show every place of the recipient."""
         domain = known.registrable(surest.address)
-        expanded = surest.role is Role.ENVELOPE and "x-original-to" in message.names
+        by = f" by way of {recipient.original}" if recipient.original is not None else ""
         return self.finding(
             surest,
-            f"a hidden copy to {domain}, {_HOW.get(surest.role, 'in the envelope alone')}",
+            f"a hidden copy to {domain}, {_HOW.get(surest.role, 'in the envelope alone')}{by}",
             subject=domain,
             also=[s for s in recipient.sightings if s is not surest],
-            severity=Severity.LOW if expanded else Severity.MEDIUM if self.at_home(message, domain, known) else None,
+            severity=severity,
             layer=layer_of(recipient, message.stage),
             history=known.history(surest.role),
         )

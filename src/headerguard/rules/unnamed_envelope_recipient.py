@@ -47,7 +47,8 @@ class UnnamedEnvelopeRecipient(Rule):
                 continue
             domain = known.registrable(recipient.address)
             bounds = known.declared.bound(Role.ENVELOPE) or ()
-            if known.knows(HIDDEN, domain) or any(bound.allows(recipient.address) for bound in bounds):
+            expected = known.knows(HIDDEN, domain) or known.declared.expects_hidden(recipient.address)
+            if expected or any(bound.allows(recipient.address) for bound in bounds):
                 continue
             yield self.finding(
                 recipient,
