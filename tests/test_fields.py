@@ -396,7 +396,25 @@ def test_a_stamp_of_another_shape_is_no_account(name: str) -> None:
     ],
 )  # fmt: skip
 def test_list_fields(value: str, found: set[str]) -> None:
-    assert shows("List-Unsubscribe", value) == found
+    hosts = {f"host {text.rpartition('@')[2]}" for text in found if text.startswith("tracking")}
+    assert shows("List-Unsubscribe", value) == found | hosts
+
+
+@pytest.mark.parametrize(
+    ("value", "copies"),
+    [
+        ("<mailto:a@b.example>, <mailto:c@d.example?subject=e@f.example>", []),
+        ("<mailto:a@b.example?cc=c@d.example&Bcc=e%40f.example>", [("a@b.example", "c@d.example"), ("a@b.example", "e@f.example")]),
+        ("<mailto:a@b.example?subject=x&amp;bcc=c@d.example>", [("a@b.example", "c@d.example")]),
+        ("<mailto:a@b.example,c@d.example>", [("a@b.example", "c@d.example")]),
+        ("<mailto:?to=a@b.example&%63c=c@d.example>", [("a@b.example", "c@d.example")]),
+        ("<https://b.example/?cc=a@b.example>, mailto:a@b.example?cc=c@d.example", [("a@b.example", "c@d.example")]),
+        ("<mailto:a@b.example?cc=&bcc=nobody>", []),
+        ("<mailto:>, <mailto:?>, mailto:", []),
+    ],
+)  # fmt: skip
+def test_who_else_gets_what_a_link_sends(value: str, copies: list[tuple[str, str]]) -> None:
+    assert list(grammar.mailto_copies(value)) == copies
 
 
 # ---- tags and parameters -------------------------------------------------------------------------------------

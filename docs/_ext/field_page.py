@@ -57,7 +57,7 @@ READ = {
     "sparkpost-stamp": "base64 of a JSON object: recipient, account; of older servers, parts with `@` between them",
     "text": "every address in free text, percent-encoded ones included",
     "typed-address": "an address behind its type (RFC 3461 section 4.2)",
-    "uri-list": "web addresses, `mailto:` addresses and the recipients in their parameters (RFC 2369, RFC 6068)",
+    "uri-list": "web addresses, `mailto:` addresses, hosts of both, recipients in parameters (RFC 2369, RFC 6068)",
 }
 """What the name of a grammar means."""
 

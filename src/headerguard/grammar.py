@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl, unquote
 from headerguard.address_list import Mailbox, Reading, Tier, lex
 from headerguard.role import Role
 
-__all__ = ["ENCODED", "Decoder", "Grammar", "Name", "Unpacker", "addresses_in", "grammar", "strings"]
+__all__ = ["ENCODED", "Decoder", "Grammar", "Name", "Unpacker", "addresses_in", "grammar", "mailto_copies", "strings"]
 
 
 class Name(NamedTuple):
@@ -457,9 +457,7 @@ def _uris(value: str) -> Iterator[Name]:
     for found in _URI.finditer(value):
         between.append(value[at : found.start()])
         at = found.end()
-        uri = found[1] or found[2]
-        if "\n" in uri or " " in uri:
-            uri = "".join(uri.split())
+        uri = _unfolded(found)
         if uri[:7].lower() == "mailto:":
             yield from _mailto(uri[7:])
         else:
@@ -469,18 +467,46 @@ def _uris(value: str) -> Iterator[Name]:
     yield from _scan(" ".join(between), Role.MENTIONED)
 
 
+def _unfolded(found: re.Match[str]) -> str:
+    uri = found[1] or found[2]
+    return "".join(uri.split()) if "\n" in uri or " " in uri else uri
+
+
 def _mailto(rest: str) -> Iterator[Name]:
-    path, _, query = rest.partition("?")
-    for address in path.split(","):
-        yield Name("address", unquote(address))
-    if "@" not in query and "%" not in query:
-        return
-    for key, text in parse_qsl(query.replace("&amp;", "&"), keep_blank_values=True):
-        if key.lower() in ("to", "cc", "bcc"):
+    path, parameters = _mailto_parts(rest)
+    for address in path:
+        yield Name("address", address)
+        yield from _hosts(address.rpartition("@")[2])
+    for key, text in parameters:
+        if key.lower() in _SENT_TO:
             for address in text.split(","):
                 yield Name("address", address, Role.MENTIONED)
         else:
             yield from _scan(f"{key} {text}", Role.MENTIONED)
+
+
+def _mailto_parts(rest: str) -> tuple[list[str], list[tuple[str, str]]]:
+    """Addresses and parameters of a mailto URI; templates write the separator as HTML does."""
+    path, _, query = rest.partition("?")
+    parameters = parse_qsl(query.replace("&amp;", "&"), keep_blank_values=True) if query else []
+    return [unquote(address) for address in path.split(",")], parameters
+
+
+_SENT_TO = ("to", "cc", "bcc")
+
+
+def mailto_copies(value: str) -> Iterator[tuple[str, str]]:
+    """Who else gets what the mailto links of a List- field make: the address that a link is for, and each one more.
+
+    Both as they are written, the second perhaps a list (RFC 6068 section 2).
+    """
+    for found in _URI.finditer(value):
+        uri = _unfolded(found)
+        if uri[:7].lower() == "mailto:":
+            path, parameters = _mailto_parts(uri[7:])
+            sent_to = [*path, *(text for key, text in parameters if key.lower() in _SENT_TO)]
+            first, *others = [text for text in sent_to if "@" in text] or [""]
+            yield from ((first, text) for text in others)
 
 
 def _message_id(value: str) -> Iterator[Name]:

@@ -8,13 +8,16 @@ from headerguard.finding import Finding, Severity
 from headerguard.message import Message
 from headerguard.rule import Example, Known, Rule, author_mailbox
 
+_ERRORS = frozenset(("x-mj-templateerrorreporting",))
+
 
 @dataclass(frozen=True)
 class ControlRecipient(Rule):
     """An ESP control field adds a recipient.
 
     Flags: a recipient that stands in a control field such as X-MC-BccAddress, unless it was declared or the stream has
-    shown its registrable domain in a hidden role before; not the author himself.
+    shown its registrable domain in a hidden role before; not the author himself, nor whom To or Cc shows. Who gets
+    errors alone is for foreign-error-copy.
 
     Why: the ESP acts on the field and removes it. The recipient stands in no field that anybody receives, and the
     application's own list does not hold it either.
@@ -40,8 +43,14 @@ class ControlRecipient(Rule):
 
     def check(self, message: Message, known: Known) -> Iterator[Finding]:
         """Remark on every recipient of a control field that nothing explains."""
+        sightings = [s for s in message.sightings_of(self.roles) if s.field not in _ERRORS]
+        if not sightings:
+            return
         author = author_mailbox(message)
-        for sighting in message.sightings_of(self.roles):
+        hidden = {recipient.address.key for recipient in message.recipients if recipient.hidden}
+        for sighting in sightings:
+            if sighting.address.key not in hidden:
+                continue
             bounds = known.declared.bound(Role.CONTROL) or ()
             domain = known.registrable(sighting.address)
             expected = known.knows(HIDDEN, domain) or known.declared.expects_hidden(sighting.address)

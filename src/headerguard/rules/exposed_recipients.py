@@ -10,7 +10,8 @@ from headerguard.message import Message
 from headerguard.rule import Example, Known, Rule
 
 _FROM = "From: shop@shop.example\n"
-_MANY = ", ".join(f"c{number}@client-{number}.example" for number in range(12))
+_MANY = 5
+_LIST = ", ".join(f"c{number}@client-{number}.example" for number in range(12))
 
 _FEW = frozenset(("0", "1", "2"))
 
@@ -19,8 +20,8 @@ _FEW = frozenset(("0", "1", "2"))
 class ExposedRecipients(Rule):
     """A list of recipients stands where all of them can see it.
 
-    Flags: at least `least` recipients in To and Cc at `domains` or more registrable domains, in a stream of at least 20
-    messages that never showed more than two.
+    Flags: at least `least` recipients in To and Cc at `domains` or more registrable domains, or five times as many at
+    fewer, in a stream of at least 20 messages that never showed more than two.
 
     Why: whoever is on the list learns who else is, and that cannot be called back. Mostly a single field was wrong:
     To instead of Bcc, or an ESP's switch that keeps recipients apart.
@@ -40,7 +41,7 @@ class ExposedRecipients(Rule):
     domains: int = 5
     examples = (
         Example(
-            flagged=f"{_FROM}To: {_MANY}\n",
+            flagged=f"{_FROM}To: {_LIST}\n",
             clean=f"{_FROM}To: c1@client-1.example\n",
             cites="c0@client-0.example",
             history=tuple(f"{_FROM}To: c{number}@client-{number}.example\n" for number in range(20)),
@@ -58,11 +59,11 @@ class ExposedRecipients(Rule):
             return
         shown = {s.address.key: s for s in message.sightings_of(VISIBLE)}
         domains = {known.registrable(s.address) for s in shown.values()} if len(shown) >= self.least else ()
-        if len(domains) >= self.domains:
+        if len(domains) >= self.domains or (domains and len(shown) >= _MANY * self.least):
             first, *others = shown.values()
             yield self.finding(
                 first,
-                f"{len(shown)} recipients at {len(domains)} domains are shown to each other, where {known.level} shows "
+                f"{len(shown)} recipients, {len(domains)} domains, are shown to each other, where {known.level} shows "
                 "one or two",
                 subject=str(first.role),
                 also=others[:4],

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from headerguard.address_list import Tier
 from headerguard.fields import VISIBLE, Role
 from headerguard.finding import Finding, Severity
 from headerguard.message import Message, Stage
@@ -18,7 +19,7 @@ _FIELDS = frozenset(
         "x-confirm-reading-to",
     )
 )
-_KIN = frozenset((Role.FROM, Role.SENDER, Role.REPLY)) | VISIBLE
+_KIN = frozenset((Role.FROM, Role.SENDER, Role.REPLY))
 _LINES = "From: shop@shop.example\nTo: jane@client.example\n"
 
 
@@ -27,9 +28,9 @@ class ForeignErrorCopy(Rule):
     """Copies of errors or receipts are asked for at a foreign domain.
 
     Flags: an address in Errors-To, Bounces-To, X-MJ-TemplateErrorReporting, Disposition-Notification-To,
-    Return-Receipt-To or X-Confirm-Reading-To at a registrable domain that is not that of the author, a reply address, a
-    shown recipient, the operator or a declared entry, and that the stream has not shown there. Not in delivered copies,
-    in which lists set such fields.
+    Return-Receipt-To or X-Confirm-Reading-To that is no shown recipient, at a registrable domain that is not that of
+    the author, a reply address, the operator or a declared entry, and that the stream has not shown there. Not in
+    delivered copies, in which lists set such fields.
 
     Why: an error copy holds the whole message or says who received it, and no recipient list shows its reader.
 
@@ -55,11 +56,14 @@ class ForeignErrorCopy(Rule):
         """Compare the addresses in these fields with everybody who may well read errors."""
         if message.stage is Stage.DELIVERED:
             return
-        familiar = {known.registrable(s.address) for s in message.sightings_of(_KIN)} | known.own_domains
+        kin = [s for s in message.sightings_of(_KIN | VISIBLE) if s.tier is not Tier.CANDIDATE]
+        familiar = {known.registrable(s.address) for s in kin if s.role in _KIN} | known.own_domains
+        shown = {s.address.canonical for s in kin if s.role in VISIBLE}  # not all who have mail at the same provider
         for part in message.parts_named(_FIELDS):
             for sighting in message.read(part):
                 domain = known.registrable(sighting.address)
                 bounds = known.declared.bound(sighting.role) or ()
                 declared = any(bound.allows(sighting.address) for bound in bounds)
-                if domain not in familiar and not known.knows((sighting.role,), domain) and not declared:
+                kindred = domain in familiar or sighting.address.canonical in shown
+                if not kindred and not known.knows((sighting.role,), domain) and not declared:
                     yield self.finding(sighting, f"{part.line.name} sends copies to {sighting.address}")

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from headerguard.fields import CATALOGUE, Role
+from headerguard.address_list import parse_all
+from headerguard.fields import CATALOGUE
 from headerguard.finding import Finding, Severity
+from headerguard.grammar import mailto_copies
 from headerguard.message import Message
 from headerguard.rule import Example, Known, Rule
 
@@ -16,8 +18,9 @@ _LINE = "From: shop@shop.example\nTo: jane@client.example\nList-Unsubscribe: <ma
 class MailtoRecipient(Rule):
     """A mailto link of a List- field names another recipient in its parameters.
 
-    Flags: an address in a List-Unsubscribe or other List- field that is not what the link is for (to, cc, bcc or
-    anything else after the question mark), at a registrable domain that is neither the link's own nor the author's.
+    Flags: in a List-Unsubscribe or other List- field, whom a link is sent to besides the first (one more address before
+    the question mark, or to, cc and bcc behind it), at a registrable domain that is neither that of the first nor the
+    author's nor the operator's.
 
     Why: every answer to the link, with the address of whoever answers, goes there as well.
 
@@ -40,24 +43,28 @@ class MailtoRecipient(Rule):
     )
 
     def check(self, message: Message, known: Known) -> Iterator[Finding]:
-        """Compare the addresses in parameters with what the links are for."""
-        text = message.header.text
+        """Compare whom a link names besides with whom it is for."""
         for part in message.parts_named(_FIELDS):
-            if text.find("?", part.line.value, part.line.end) < 0:
+            name, _, start, end = part.line
+            if not _may_copy(message.header.text[start:end]):
                 continue
-            sightings = message.read(part)
-            familiar = {known.registrable(s.address) for s in sightings if s.role is not Role.MENTIONED}
-            familiar |= known.author_domains(message) | known.own_domains
-            value = text[part.line.value : part.line.end]
-            for sighting in sightings:
-                foreign = sighting.role is Role.MENTIONED and known.registrable(sighting.address) not in familiar
-                if foreign and self._is_parameter(value, str(sighting.address)):
-                    yield self.finding(sighting, f"{part.line.name} sends a copy of answers to {sighting.address}")
+            texts = [field.text for field in message.header.all(name)]
+            familiar = known.author_domains(message) | known.own_domains
+            foreign = set(self._copies(texts[part.occurrence], familiar, known)) if part.occurrence < len(texts) else ()
+            for sighting in {s.address.key: s for s in message.read(part)}.values() if foreign else ():
+                if sighting.address.key in foreign:
+                    yield self.finding(sighting, f"{name} sends a copy of answers to {sighting.address}")
 
     @staticmethod
-    def _is_parameter(value: str, address: str) -> bool:
-        """Whether the link itself names the address as a recipient, and not merely in a token for its subject."""
-        from urllib.parse import unquote
+    def _copies(value: str, familiar: set[str], known: Known) -> Iterator[str]:
+        """Keys of the addresses that are at home neither with the link nor with the author or the operator."""
+        for link, text in mailto_copies(value):
+            home = {known.registrable(box.address) for box in parse_all(link)} | familiar
+            for box in parse_all(text):
+                if known.registrable(box.address) not in home:
+                    yield box.address.key
 
-        before = unquote("".join(value.split())).partition(address)[0].lower().rpartition("mailto:")[2]
-        return before.rstrip("=").endswith(("?to", "?cc", "?bcc", "&to", "&cc", "&bcc", ",")) and "?" in before
+
+def _may_copy(value: str) -> bool:
+    """Whether a link in it may name more than one recipient, told without reading it."""
+    return ("?" in value or value.count("@") > 1) and ("mailto" in value.lower() or "=?" in value)

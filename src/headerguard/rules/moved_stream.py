@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from headerguard.baseline import ENOUGH
 from headerguard.fields import Role
 from headerguard.finding import Finding, Severity
 from headerguard.message import Message
 from headerguard.rule import Example, Known, Rule
 
+_FEW = 3
+"""A name that more accounts know is nobody's own, as those of a platform's templates."""
 _LINES = "From: shop@shop.example\nTo: jane@client.example\n"
 
 
@@ -16,7 +19,7 @@ class MovedStream(Rule):
     """A stream that is known from one account turns up in another.
 
     Flags: a copy that came with its account, whose stream has a name (the caller's, a template, campaign, tag or list)
-    that this account has not shown in enough messages and one other account alone has, in at least `least`.
+    that this account has not shown in 20 messages and one other account alone has, in at least `least`.
 
     Why: who has stolen a template sends it from where he is. Under another account the stream has no history, so that
     nothing else in it is judged.
@@ -49,15 +52,16 @@ class MovedStream(Rule):
             return
         others = known.baseline.accounts_of(known.stream)
         others.pop(known.stream._replace(account=None).key, None)  # learned before anybody said whose it was
-        if known.stream.key in others or len(others) != 1:
+        enough = {key: count for key, count in others.items() if count >= ENOUGH}
+        if known.stream.key in enough or len(enough) != 1 or len(others) > _FEW:
             return
-        ((key, count),) = others.items()
+        ((key, count),) = enough.items()
         sightings = message.sightings_of((Role.FROM,)) or message.sightings_of(self.roles)
         if count >= self.least and sightings:
-            account = key.partition("/")[0]
+            account, own = key.partition("/")[0], others.get(known.stream.key, "never")
             yield self.finding(
                 sightings[0],
-                f"{known.stream} was sent {count:,} times from account {account!r}, and never from {message.account!r}",
+                f"{known.stream} was sent {count:,} times from account {account!r}, and {own} from {message.account!r}",
                 subject=known.stream.name,
                 layer="esp account",
             )

@@ -1,5 +1,6 @@
 """The copy comes out of another account than this stream ever did."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,7 +19,8 @@ class UnfamiliarAccount(Rule):
 
     Flags: an id of the account at an ESP (a stamp, return path, Feedback-ID or event) of a vendor that the stream has
     shown with one or two other ids in at least 20 messages. Where the stream has shown accounts, and none of the
-    message's vendors among them, it weighs MEDIUM.
+    message's vendors among them, it weighs MEDIUM; beside one that it has shown, an ESP that it never did is a remark
+    (LOW): anybody can write the id of another account into a header.
 
     Why: the account is whose mail it is. The same brand out of another account, or another ESP, is somebody else's.
 
@@ -48,16 +50,26 @@ class UnfamiliarAccount(Rule):
         if not shown:
             return
         marks = [mark for mark in message.marks_of(MARKED) if mark.kind == "account"]
-        vendors = {value.partition(":")[0] for value in shown}
-        another = vendors.isdisjoint(mark.value.partition(":")[0] for mark in marks)
+        ids = Counter(map(_vendor, shown))
+        houses = set(map(_house, shown))
+        another = ids.keys().isdisjoint(_vendor(mark.value) for mark in marks)
         for mark in {mark.value: mark for mark in marks}.values():
-            vendor = mark.value.partition(":")[0]
-            ids = sum(value.partition(":")[0] == vendor for value in shown)
-            if mark.value not in shown and (another or 1 <= ids <= 2):
+            beside = _house(mark.value) not in houses
+            if mark.value not in shown and (another or beside or 1 <= ids[_vendor(mark.value)] <= 2):
                 yield self.finding(
                     mark,
                     f"sent from account {mark.value}, which {known.level} has never shown",
-                    severity=Severity.MEDIUM if another else None,
+                    severity=Severity.MEDIUM if another else Severity.LOW if beside else None,
                     layer="esp account",
                     history=known.history(ACCOUNT),
                 )
+
+
+def _vendor(value: str) -> str:
+    """What kind of id it is: "postmark-server" of "postmark-server:7"."""
+    return value.partition(":")[0]
+
+
+def _house(value: str) -> str:
+    """Whose it is: "postmark" of the same."""
+    return _vendor(value).partition("-")[0]

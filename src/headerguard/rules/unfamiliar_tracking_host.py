@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from headerguard.baseline import CLOSED_VALUES, TRACKING_HOST
-from headerguard.fields import TRACKED, Role
+from headerguard.fields import CATALOGUE, TRACKED, Role
 from headerguard.finding import Finding, Severity
 from headerguard.message import Message
 from headerguard.rule import Example, Known, Rule
 
+_ASKED = frozenset(name for name in TRACKED if CATALOGUE[name].stage == "submitted")
 _LINES = "From: shop@shop.example\nTo: jane@client.example\nList-Unsubscribe: <https://click.esp.example/u>\n"
 
 
@@ -16,8 +17,9 @@ _LINES = "From: shop@shop.example\nTo: jane@client.example\nList-Unsubscribe: <h
 class UnfamiliarTrackingHost(Rule):
     """A tracking or unsubscribe host at a domain that this stream has never shown.
 
-    Flags: a host of X-MC-TrackingDomain, List-Unsubscribe or Archived-At at a registrable domain that the stream never
-    showed there, where it has shown one or two in at least 20 messages; not the author's or the operator's own.
+    Flags: a host of X-MC-TrackingDomain, List-Unsubscribe, Archived-At or a filter of X-SMTPAPI at a registrable domain
+    that the stream never showed there, where it has shown one or two in at least 20 messages, or none at all and the
+    field asks the ESP for it; not the author's or the operator's own.
 
     Why: whoever runs the host reads every link, those that reset a password included.
 
@@ -44,11 +46,14 @@ class UnfamiliarTrackingHost(Rule):
     def check(self, message: Message, known: Known) -> Iterator[Finding]:
         """Compare the hosts with those that the stream has shown."""
         shown = known.profile.values(TRACKING_HOST) if known.profile else None
-        if not shown or len(shown) > CLOSED_VALUES:
+        fields = TRACKED
+        if not shown and known.profile and TRACKING_HOST not in known.profile.roles and not known.borrowed:
+            shown, fields = frozenset(), _ASKED  # a stream that never tracked; an unsubscribe link alone is no news
+        if shown is None or len(shown) > CLOSED_VALUES:
             return
         familiar = shown | known.own_domains | known.author_domains(message)
-        for mark in message.marks_of(TRACKED):
-            if mark.kind == "host" and mark.role is Role.TRACKING:
+        for mark in message.marks_of(fields):
+            if mark.kind == "host" and mark.role is Role.TRACKING and mark.field in fields:
                 domain = known.suffixes.registrable_domain(mark.value)
                 if domain not in familiar:
                     yield self.finding(

@@ -1,0 +1,266 @@
+"""The rules on what copies show besides their recipients: who slips by, and what ordinary mail looks like."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from headerguard.baseline import ENOUGH
+from headerguard.config import parse
+from headerguard.finding import Finding, Severity
+from headerguard.guard import Guard
+from headerguard.message import Message, Stage
+from headerguard.rules import BUILTIN
+
+BY_ID = {rule.id: rule for rule in BUILTIN}
+SHOP = "From: shop@shop.example"
+JANE = "To: jane@client.example"
+TAG = "X-PM-Tag: receipt"
+ARXX = "arxxwalls.com"
+
+
+def octets(*lines: str) -> bytes:
+    return "".join(f"{line}\r\n" for line in lines).encode() + b"\r\n"
+
+
+def taught(rule: str, *lines: str, count: int = ENOUGH, config: Any = None) -> Guard:
+    """A guard of one rule that has seen a stream."""
+    guard = Guard([BY_ID[rule]], config=parse(config) if config else None)
+    guard.learn(octets(SHOP, JANE, TAG, *(line.format(n=number) for line in lines)) for number in range(count))
+    return guard
+
+
+def judged(guard: Guard, *lines: str, **arguments: Any) -> list[tuple[str, Severity]]:
+    report = guard.check(octets(SHOP, TAG, *lines), **arguments)
+    assert report.failures == ()
+    return [(finding.subject, finding.severity) for finding in report.findings]
+
+
+# ---- unfamiliar-account ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        (["X-Mandrill-User: md_3"], []),
+        (["X-Mandrill-User: md_4"], [("mandrill:4", Severity.HIGH)]),
+        (["Feedback-ID: 4:4.20220807:md"], [("mandrill:4", Severity.HIGH)]),
+        (["X-Mandrill-User: md_3", "Return-Path: <bounce-md_4.62ef9c1a.v1-" + "0" * 32 + "@x.example>"], [("mandrill:4", Severity.HIGH)]),
+        (["X-Mailgun-Sid: WyJhIiwgImFAYi5leGFtcGxlIiwgIjlmIl0="], [("mailgun:9f", Severity.MEDIUM)]),
+        # the id of the known account is easy to write beside one's own
+        (["X-Mandrill-User: md_3", "X-Mailgun-Sid: WyJhIiwgImFAYi5leGFtcGxlIiwgIjlmIl0="], [("mailgun:9f", Severity.LOW)]),
+        (["X-Mandrill-User: md_3", "X-MC-Subaccount: new"], []),
+        ([], []),
+    ],
+)  # fmt: skip
+def test_unfamiliar_account(lines: list[str], found: list[tuple[str, Severity]]) -> None:
+    guard = taught("unfamiliar-account", "X-Mandrill-User: md_3")
+    assert judged(guard, JANE, *lines) == found
+
+
+def test_unfamiliar_account_is_silent_where_accounts_come_and_go() -> None:
+    guard = taught("unfamiliar-account", "X-Mandrill-User: md_{n}")
+    assert judged(guard, JANE, "X-Mandrill-User: md_77770002") == []
+    assert judged(taught("unfamiliar-account"), JANE, "X-Mandrill-User: md_3") == []
+
+
+# ---- control-recipient -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ('X-SMTPAPI: {{"to": ["JANE+x@client.example"]}}', []),  # shown in To
+        ('X-Mailgun-Recipient-Variables: {{"jane@client.example": {{}}}}', []),
+        ('X-SMTPAPI: {{"to": ["jane@client.example", "copy@{0}"]}}', [f"copy@{ARXX}"]),
+        ('X-MSYS-API: {{"archive": [{{"email": "copy@{0}"}}]}}', [f"copy@{ARXX}"]),
+        ('X-MSYS-API: {{"cc": [{{"email": "copy@{0}"}}]}}', []),  # shown in Cc
+        ("X-MJ-TemplateErrorReporting: copy@{0}", []),
+    ],
+)
+def test_control_recipient(line: str, found: list[str]) -> None:
+    guard = taught("control-recipient")
+    assert judged(guard, JANE, line.format(ARXX)) == [(subject, Severity.LOW) for subject in found]
+
+
+# ---- foreign-error-copy ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lines", "flagged"),
+    [
+        (["To: jane@freemail.example", "Errors-To: copy@freemail.example"], True),  # the same provider is no kinship
+        (["To: jane@freemail.example", "Disposition-Notification-To: Jane+x@freemail.example"], False),
+        (["From: =?utf-8?q?copy=40arxxwalls.com?=, shop@shop.example", JANE, "Errors-To: copy@arxxwalls.com"], True),
+        ([JANE, "X-MJ-TemplateErrorReporting: copy@arxxwalls.com"], True),
+        ([JANE, "Errors-To: errors@mail.shop.example"], False),
+        ([JANE, "Reply-To: help@desk.example", "Errors-To: errors@desk.example"], False),
+        ([JANE, "Errors-To: <>"], False),
+    ],
+)
+def test_foreign_error_copy(lines: list[str], flagged: bool) -> None:
+    assert bool(judged(taught("foreign-error-copy"), *lines)) is flagged
+    assert judged(taught("foreign-error-copy"), *lines, stage=Stage.DELIVERED) == []
+
+
+# ---- unfamiliar-tracking-host ------------------------------------------------------------------------------------
+
+LINK = "List-Unsubscribe: <https://u.esp.example/1>, <mailto:leave@esp.example>"
+
+
+@pytest.mark.parametrize(
+    ("known", "line", "found"),
+    [
+        (LINK, "List-Unsubscribe: <https://u.esp.example/2>", []),
+        (LINK, f"List-Unsubscribe: <https://u.esp.example.{ARXX}/2>", [ARXX]),
+        (LINK, f"List-Unsubscribe: <https://u.esp.example@{ARXX}/2>", [ARXX]),
+        (LINK, f"List-Unsubscribe: <https://u.esp.example/2>, <mailto:leave@{ARXX}>", [ARXX]),
+        (LINK, "List-Unsubscribe: <https://[2001:db8::1]/2>", ["[2001:db8::1]"]),
+        (LINK, "List-Unsubscribe: <https://shop.example/2>", []),
+        (LINK, f"X-MC-TrackingDomain: click.{ARXX}", [ARXX]),
+        # a stream that never tracked
+        ("X-Any: 1", LINK, []),
+        ("X-Any: 1", f"X-MC-TrackingDomain: click.{ARXX}", [ARXX]),
+        ("X-Any: 1", f'X-SMTPAPI: {{"filters": {{"spamcheck": {{"settings": {{"url": "https://{ARXX}/in"}}}}}}}}', [ARXX]),
+        ("X-Any: 1", "X-MC-TrackingDomain: click.shop.example", []),
+        # one that leads to many
+        ("List-Unsubscribe: <https://u.esp-{n}.example/1>", f"List-Unsubscribe: <https://{ARXX}/1>", []),
+    ],
+)  # fmt: skip
+def test_unfamiliar_tracking_host(known: str, line: str, found: list[str]) -> None:
+    guard = taught("unfamiliar-tracking-host", known)
+    assert [subject for subject, _ in judged(guard, JANE, line)] == found
+
+
+# ---- exposed-recipients ------------------------------------------------------------------------------------------
+
+
+def crowd(count: int, domains: int) -> str:
+    return "To: " + ", ".join(f"c{number}@client-{number % domains}.example" for number in range(count))
+
+
+@pytest.mark.parametrize(
+    ("count", "domains", "flagged"), [(10, 5, True), (10, 4, False), (9, 9, False), (50, 1, True), (49, 4, False)]
+)
+def test_exposed_recipients(count: int, domains: int, flagged: bool) -> None:
+    assert bool(judged(taught("exposed-recipients"), crowd(count, domains))) is flagged
+    assert judged(taught("exposed-recipients", "Cc: a@b.example, c@d.example, e@f.example"), crowd(99, 9)) == []
+
+
+# ---- mailto-recipient --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("link", "flagged"),
+    [
+        ("<mailto:leave@shop.example?bcc=copy@arxxwalls.com>", True),
+        ("<mailto:leave@shop.example?bcc=COPY@ARXXWALLS.COM>", True),
+        ("<https://shop.example/?u=copy@arxxwalls.com>, <mailto:leave@shop.example?bcc=copy@arxxwalls.com>", True),
+        ("<mailto:leave@shop.example?subject=x&amp;bcc=copy@arxxwalls.com>", True),
+        ("<mailto:leave@shop.example?cc=Copy%20%3Ccopy@arxxwalls.com%3E>", True),
+        ("<mailto:leave@shop.example?cc=a@shop.example,copy%40arxxwalls.com>", True),
+        ("<mailto:leave@shop.example,copy@arxxwalls.com>", True),
+        ("<mailto:leave@shop.example?%62cc=copy@arxxwalls.com>, <mailto:copy@arxxwalls.com>", True),
+        ("=?utf-8?q?=3Cmailto:leave=40shop.example=3Fcc=3Dcopy=40arxxwalls.com=3E?=", True),
+        ("<mailto:leave@shop.example?subject=copy@arxxwalls.com>", False),
+        ("<mailto:leave@esp.example?cc=desk@esp.example>", False),
+        ("<mailto:leave@esp.example?cc=desk@shop.example>", False),
+        ("<https://shop.example/?cc=copy@arxxwalls.com>", False),
+        ("<mailto:leave-jane=client.example@esp.example?body=bcc=copy@arxxwalls.com>", False),
+        ("<mailto:leave@esp.example>, <mailto:leave@other.example>", False),
+    ],
+)
+@pytest.mark.parametrize("field", ["List-Unsubscribe", "List-Help"])
+def test_mailto_recipient(field: str, link: str, flagged: bool) -> None:
+    found = judged(taught("mailto-recipient"), JANE, f"{field}: {link}")
+    assert [(subject.lower(), severity) for subject, severity in found] == (
+        [(f"copy@{ARXX}", Severity.MEDIUM)] if flagged else []
+    )
+
+
+def test_mailto_recipient_points_at_the_field_that_holds_it() -> None:
+    link = "<mailto:leave@shop.example?bcc=copy@arxxwalls.com>"
+    report = Guard([BY_ID["mailto-recipient"]]).check(
+        octets(SHOP, JANE, "List-Help: <mailto:a@b.example?subject=x>", f"List-Help: {link}")
+    )
+    (finding,) = report.findings
+    assert (finding.evidence[0].occurrence, finding.evidence[0].text) == (1, link)
+
+
+# ---- forwarding-trace, contradicting-stamp -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("X-MS-Exchange-ForwardingLoop: boss@shop.example;84df9e7f", [("boss@shop.example", Severity.MEDIUM)]),
+        ("X-MS-Exchange-Inbox-Rules-Loop: boss@shop.example", [("boss@shop.example", Severity.MEDIUM)]),
+        ("X-MS-Exchange-Inbox-Rules-Loop: none", []),
+        ("X-MS-Exchange-Processed-By-BccFoldering: 15.20", []),
+    ],
+)
+def test_forwarding_trace(line: str, found: list[tuple[str, Severity]]) -> None:
+    assert judged(taught("forwarding-trace"), JANE, line) == found
+
+
+@pytest.mark.parametrize(
+    ("lines", "flagged"),
+    [
+        ([JANE, "Envelope-To: copy@arxxwalls.com"], True),
+        ([JANE, "X-PM-RCPT: |bTF8NDQwMDF8MTkwMDAwNzd8Y29weUBhcnh4d2FsbHMuY29t|"], True),
+        ([JANE, "Envelope-To: jane+inbox@client.example"], False),
+        ([JANE, "Envelope-To: box@client.example"], False),
+        (["Cc: copy@arxxwalls.com", JANE, "Envelope-To: copy@arxxwalls.com"], False),
+        (["To: undisclosed-recipients:;", "Envelope-To: copy@arxxwalls.com"], True),
+        (["Envelope-To: copy@arxxwalls.com"], False),  # nothing is shown, so nothing contradicts
+        ([JANE, "List-Id: <l.example>", "Envelope-To: copy@arxxwalls.com"], False),
+    ],
+)
+def test_contradicting_stamp(lines: list[str], flagged: bool) -> None:
+    assert bool(judged(taught("contradicting-stamp"), *lines)) is flagged
+
+
+def test_contradicting_stamp_takes_no_longer_for_many_than_for_each() -> None:
+    """Who writes the header says how many stamps there are; so many that comparing all with all would not end."""
+    number = 20_000
+    stamps = ", ".join(f"c{n}@stranger.example" for n in range(number))
+    report = Guard([BY_ID["contradicting-stamp"]]).check(octets(SHOP, JANE, f"Envelope-To: {stamps}"))
+    assert len(report.findings) == number
+
+
+# ---- moved-stream ------------------------------------------------------------------------------------------------
+
+
+def moved(guard: Guard, account: str) -> list[Finding]:
+    return list(guard.observe(octets(SHOP, JANE, TAG), account=account).findings)
+
+
+def of_accounts(accounts: Iterable[tuple[str, int]]) -> Guard:
+    guard = Guard([BY_ID["moved-stream"]])
+    for account, count in accounts:
+        guard.learn([Message.from_bytes(octets(SHOP, JANE, TAG), account=account)] * count)
+    return guard
+
+
+def test_moved_stream_goes_on_until_the_account_has_a_history_of_its_own() -> None:
+    guard = of_accounts([("shop", 100)])
+    assert [len(moved(guard, "stranger")) for _ in range(ENOUGH + 2)] == [1] * ENOUGH + [0] * 2
+
+
+@pytest.mark.parametrize(
+    ("accounts", "found"),
+    [
+        ([("shop", 100)], 1),
+        ([("shop", 99)], 0),
+        ([("shop", 100), ("other", 1)], 1),  # whoever tried before does not make it everybody's
+        ([("shop", 100), ("other", ENOUGH)], 0),
+        ([("shop", 100), ("a", 1), ("b", 1), ("c", 1)], 0),
+        ([("shop", 100), ("stranger", ENOUGH)], 0),
+    ],
+)
+def test_moved_stream(accounts: list[tuple[str, int]], found: int) -> None:
+    assert len(moved(of_accounts(accounts), "stranger")) == found
+    assert moved(of_accounts(accounts), "shop") == []
+    assert Guard([BY_ID["moved-stream"]]).check(octets(SHOP, JANE, TAG)).findings == ()
