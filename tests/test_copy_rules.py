@@ -198,6 +198,8 @@ def test_mailto_recipient_points_at_the_field_that_holds_it() -> None:
         ("X-MS-Exchange-ForwardingLoop: boss@shop.example;84df9e7f", [("boss@shop.example", Severity.MEDIUM)]),
         ("X-MS-Exchange-Inbox-Rules-Loop: boss@shop.example", [("boss@shop.example", Severity.MEDIUM)]),
         ("X-MS-Exchange-Inbox-Rules-Loop: none", []),
+        (f"X-Forwarded-For: jane@client.example copy@{ARXX}", [("jane@client.example", Severity.LOW)]),
+        ("X-Forwarded-For: 192.0.2.1, 192.0.2.2", []),
         ("X-MS-Exchange-Processed-By-BccFoldering: 15.20", []),
     ],
 )

@@ -488,7 +488,8 @@ def _mailto(rest: str) -> Iterator[Name]:
 def _mailto_parts(rest: str) -> tuple[list[str], list[tuple[str, str]]]:
     """Addresses and parameters of a mailto URI; templates write the separator as HTML does."""
     path, _, query = rest.partition("?")
-    parameters = parse_qsl(query.replace("&amp;", "&"), keep_blank_values=True) if query else []
+    named = "@" in query or "%" in query  # reading parameters costs more than all the rest
+    parameters = parse_qsl(query.replace("&amp;", "&"), keep_blank_values=True) if named else []
     return [unquote(address) for address in path.split(",")], parameters
 
 

@@ -9,6 +9,7 @@ from headerguard.message import Message
 from headerguard.rule import Example, Known, Rule
 
 _LOOPS = frozenset(("x-ms-exchange-forwardingloop", "x-ms-exchange-inbox-rules-loop"))
+_BY_PEOPLE = frozenset(("x-forwarded-for",))
 _LINES = "From: jane@client.example\nTo: boss@shop.example\n"
 
 
@@ -18,7 +19,8 @@ class ForwardingTrace(Rule):
 
     Flags: the traces of forwarding and inbox rules of Exchange (X-MS-Exchange-ForwardingLoop, -Inbox-Rules-Loop), and a
     recipient of whom the copy says that another address was meant (expanded or forwarded in a journal, ORCPT, orig_to),
-    where the two are at different registrable domains. It is a remark where that domain is known or the operator's own.
+    where the two are at different registrable domains. It is a remark where that domain is known or the operator's own,
+    and for the X-Forwarded-For of a mailbox whose owner set it up himself.
 
     Why: a rule that forwards what pays is the first thing that an intruder sets up in a mailbox, and the owner of the
     mailbox does not see it.
@@ -33,7 +35,7 @@ class ForwardingTrace(Rule):
     id = "forwarding-trace"
     severity = Severity.MEDIUM
     roles = frozenset((Role.ENVELOPE,))
-    fields = _LOOPS
+    fields = _LOOPS | _BY_PEOPLE
     examples = (
         Example(
             flagged=_LINES + "X-MS-Exchange-Inbox-Rules-Loop: boss@shop.example\n",
@@ -57,6 +59,8 @@ class ForwardingTrace(Rule):
                     severity=Severity.LOW if expected else None,
                     layer="relay",
                 )
-        for part in message.parts_named(_LOOPS):
-            for sighting in message.read(part):
-                yield self.finding(sighting, f"{sighting.address} passes this message on", layer="relay")
+        for part in message.parts_named(self.fields):
+            severity = Severity.LOW if part.line.name in _BY_PEOPLE else None
+            for sighting in message.read(part)[:1]:  # the mailbox; what follows is where it sends
+                summary = f"{sighting.address} passes this message on"
+                yield self.finding(sighting, summary, severity=severity, layer="relay")

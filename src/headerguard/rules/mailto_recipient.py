@@ -1,12 +1,13 @@
 """Somebody else gets every request that a mailto link makes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
 from headerguard.address_list import parse_all
 from headerguard.fields import CATALOGUE
 from headerguard.finding import Finding, Severity
 from headerguard.grammar import mailto_copies
+from headerguard.header import Field
 from headerguard.message import Message
 from headerguard.rule import Example, Known, Rule
 
@@ -44,19 +45,23 @@ class MailtoRecipient(Rule):
 
     def check(self, message: Message, known: Known) -> Iterator[Finding]:
         """Compare whom a link names besides with whom it is for."""
+        fields: dict[str, tuple[Field, ...]] = {}
+        familiar: Set[str] = frozenset()
         for part in message.parts_named(_FIELDS):
             name, _, start, end = part.line
             if not _may_copy(message.header.text[start:end]):
                 continue
-            texts = [field.text for field in message.header.all(name)]
-            familiar = known.author_domains(message) | known.own_domains
-            foreign = set(self._copies(texts[part.occurrence], familiar, known)) if part.occurrence < len(texts) else ()
+            if name not in fields:
+                fields[name] = message.header.all(name)
+                familiar = known.author_domains(message) | known.own_domains
+            text = fields[name][part.occurrence].text if part.occurrence < len(fields[name]) else ""
+            foreign = set(self._copies(text, familiar, known))
             for sighting in {s.address.key: s for s in message.read(part)}.values() if foreign else ():
                 if sighting.address.key in foreign:
                     yield self.finding(sighting, f"{name} sends a copy of answers to {sighting.address}")
 
     @staticmethod
-    def _copies(value: str, familiar: set[str], known: Known) -> Iterator[str]:
+    def _copies(value: str, familiar: Set[str], known: Known) -> Iterator[str]:
         """Keys of the addresses that are at home neither with the link nor with the author or the operator."""
         for link, text in mailto_copies(value):
             home = {known.registrable(box.address) for box in parse_all(link)} | familiar
