@@ -109,8 +109,6 @@ def _mentions(text: str, start: int, end: int) -> Iterator[Mailbox]:
 _LOCAL_PART = re.compile(r"[\w.!#$%'*+=^`~-]++|\"[^\"]++\"")
 _STRICT_LOCAL_PART = re.compile(r"[\w.+%-]++")
 _DOMAIN = re.compile(r"\w[\w-]*+(?:\.\w[\w-]*+)*+|\[[\w.:]++\]")
-_NAME_ONLY = re.compile(r"[A-Za-z][\w.-]{0,30}=")
-"""A parameter whose value is a bare "@domain", as in the i= of a signature."""
 _LONGEST = 320
 """Characters of a local part or domain that are looked at: RFC 3696 erratum 1690 allows 64 and 255."""
 
@@ -134,8 +132,7 @@ def _readings(text: str) -> Iterator[list[str]]:
                 locals_ = (pattern.match(before) for pattern in (_LOCAL_PART, _STRICT_LOCAL_PART))
                 words = dict.fromkeys(local[0][::-1].lstrip(".") for local in locals_ if local)
                 domains = (found[0],) if found[0].isascii() else dict.fromkeys((found[0], _in_ascii(found[0])))
-                named = [word for word in words if word and not _NAME_ONLY.fullmatch(word)]
-                yield [f"{word}@{domain}" for word in named for domain in domains]
+                yield [f"{word}@{domain}" for word in words if word for domain in domains]
             at = shown.find("@", at + 1)
 
 
