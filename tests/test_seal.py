@@ -174,4 +174,5 @@ def test_a_journal_line_with_its_original_is_what_was_asked_for() -> None:
     assert original
     record = Record(originals={address.key: original})
     message = Message(copy("To: jane@client.example", f"X: {text}").header, record=record)
-    assert [rule for rule, _, _ in found(guard().check(message))] == ["missing-sealed-recipient"]
+    assert found(guard().check(message)) == []
+    assert len(found(guard().check(copy("To: jane@client.example", f"X: {text}")))) == 2

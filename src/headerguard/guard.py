@@ -16,7 +16,7 @@ from headerguard.finding import Evidence, Failure, Finding, Report, Severity, Sk
 from headerguard.message import Envelope, Message, Stage
 from headerguard.reconcile import Reconciliation, reconcile
 from headerguard.rule import Bound, Declared, Example, Known, Rule
-from headerguard.seal import Seal, make_key, make_seal, read_key, read_seal
+from headerguard.seal import Seal, believe, make_key, make_seal, read_key
 from headerguard.sources import blind_spots, read
 from headerguard.stream import Level
 from headerguard.trace import believed_to
@@ -95,20 +95,14 @@ class Guard:
             self._seal_key = make_key(self.config.seal_key)
         return make_seal(self._seal_key, recipients, blind, apart=apart, now=now)
 
-    def _believed(self, message: Message, now: datetime | None) -> tuple[Seal | None, str | None]:
-        """The seal of a copy, or why it has none that can be believed."""
+    def _believed(self, message: Message, now: datetime | None) -> Seal | str | None:
+        """The seal of a copy, or why what it carries cannot be believed; None for none, or without a key."""
         texts = message.seals if self._seal_key is not None else ()
         if not texts:
-            return None, None
+            return None
         assert self._seal_key is not None
-        seals = list(filter(None, (read_seal(self._seal_key, text) for text in texts)))
-        if len(seals) < len(texts):
-            return None, "it was not made with this key, or it was changed"
-        if len(seals) > 1:
-            return None, "the copy carries several"
-        if not seals[0].is_current(message.date or now):
-            return None, f"it was made on {seals[0].made.date()}, and belongs to no copy of this date"
-        return seals[0], None
+        event = message.record is not None and not message.record.whole
+        return believe(self._seal_key, texts, message.dates or ((_utc(now),) if now else ()), late=event)
 
     # ---- judging
 
@@ -142,9 +136,8 @@ class Guard:
 
     def _check(self, message: Message, levels: Iterable[Level], intent: Declared, now: datetime | None) -> Report:
         finest, known = self._known(levels, intent)
-        seal, unbelieved = self._believed(message, now)
-        if seal or unbelieved:
-            known = replace(known, seal=seal, unbelieved=unbelieved)
+        if found := self._believed(message, now):
+            known = replace(known, seal=found) if isinstance(found, Seal) else replace(known, unbelieved=found)
         findings: list[Finding] = []
         failures: list[Failure] = []
         rules, skipped = self._concerned(message, known)
@@ -263,8 +256,12 @@ class Guard:
         Any number, in any order, in bounded memory. Copies with a seal that can be believed are held against it,
         others against what was submitted. What is allowed is left out.
         """
-        joined = reconcile(copies, lambda copy: self._believed(copy, None)[0], self.suffixes, self.config.own_domains)
+        joined = reconcile(copies, self._sealed, self.suffixes, self.config.own_domains)
         return replace(joined, findings=tuple(f for f in joined.findings if not self._is_declared(f)))
+
+    def _sealed(self, copy: Message) -> Seal | None:
+        found = self._believed(copy, None)
+        return found if isinstance(found, Seal) else None
 
     def _is_declared(self, finding: Finding) -> bool:
         """Whether the configuration allows a finding of a reconciliation, or expects its subject as a hidden copy."""

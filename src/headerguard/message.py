@@ -656,7 +656,13 @@ class Message:
     @property
     def seals(self) -> tuple[str, ...]:
         """Everything in the header and among the ids of the record that has the form of a seal."""
-        found = seals_in(self.header.text)
+        text, found = self.header.text, []
+        if "=?" not in text:
+            found += seals_in(text)
+        else:  # the standard library writes a long word without a blank as encoded-words, cut anywhere
+            values = (text[line.value : line.end] for line in self.header.lines)
+            for value in values:
+                found += seals_in(decode_words(decode_octets(_FOLD.sub(" ", value))) if "=?" in value else value)
         if self.record:
             found += seals_in(" ".join(self.record.ids))
         return tuple(dict.fromkeys(found))
@@ -667,13 +673,17 @@ class Message:
         fields = self.header.all("date")
         if not fields:
             return self.record.date if self.record else None
-        from email.utils import parsedate_to_datetime
+        return _moment(fields[0].text)
 
-        try:
-            date = parsedate_to_datetime(fields[0].text)
-            return (date if date.tzinfo else date.replace(tzinfo=UTC)).astimezone(UTC)
-        except (ValueError, TypeError, IndexError, OverflowError):
-            return None
+    @property
+    def dates(self) -> tuple[datetime, ...]:
+        """Every time in UTC at which this copy was under way: Date, the last hop, its record, when it was observed."""
+        hop = next((_moment(field.text.rpartition(";")[2]) for field in self.header.all("received")), None)
+        observed = self.envelope.observed if self.envelope else None
+        if observed and observed.tzinfo is None:
+            observed = observed.replace(tzinfo=UTC)
+        found = (self.date, hop, self.record.date if self.record else None, observed)
+        return tuple(dict.fromkeys(filter(None, found)))
 
     @property
     def subject(self) -> str:
@@ -684,6 +694,17 @@ class Message:
     def __repr__(self) -> str:
         """Say what kind of copy it is, never who is in it."""
         return f"<Message {self.stage} {len(self.header.lines)} fields>"
+
+
+def _moment(text: str) -> datetime | None:
+    """A date-time (RFC 5322 section 3.3) in UTC; None for what is none."""
+    from email.utils import parsedate_to_datetime
+
+    try:
+        date = parsedate_to_datetime(text)
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
 
 
 _ALL = frozenset(CATALOGUE)

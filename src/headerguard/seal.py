@@ -3,8 +3,13 @@
 A seal goes into an ESP metadata key or a header field. Any later copy or event that carries it is checked against what
 the application asked for, with no history at all. It holds the hour it was made in, a random id, a keyed hash of each
 recipient (HMAC-SHA-256, RFC 2104, cut to 48 bits and salted with the id, so that an address cannot be followed from
-message to message) and a keyed hash of all that. 40 characters and 8 for each recipient, of the alphabet that every ESP
-takes for a metadata value; Postmark, with the narrowest limit known (80 characters), has room for five recipients.
+message to message) and a keyed hash of all that. 38 characters and 8 for each recipient, letters, digits, "-" and "_"
+alone: the tags of Amazon SES and Resend take nothing else. Postmark, with the narrowest limit known (80 characters),
+has room for five recipients, those tags (256) for 27, a line of a header (RFC 5322 section 2.1.1) for over a hundred.
+
+A seal vouches for recipients and for nothing else. One that is copied to another message says of the recipients there
+that nobody asked for them; one that is copied to another message for the same recipients is believed in a single copy,
+as it then says what is true, and told by a reconciliation, which sees one seal under several Message-IDs.
 """
 
 from __future__ import annotations
@@ -14,7 +19,7 @@ import hmac
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -22,15 +27,31 @@ from headerguard.address import Address
 from headerguard.address_list import parse
 from headerguard.errors import ConfigError
 
-__all__ = ["LIFETIME", "Seal", "fold", "make_key", "make_seal", "read_key", "read_seal", "seals_in"]
+__all__ = [
+    "LIFETIME",
+    "PREFIX",
+    "Seal",
+    "believe",
+    "fold",
+    "make_key",
+    "make_seal",
+    "read_key",
+    "read_seal",
+    "seals_in",
+]
 
 LIFETIME = timedelta(days=7)
 """How long after it was made a seal is believed; queues give up after five days (RFC 5321 section 4.5.4.1)."""
 _EARLY = timedelta(hours=25)
 """How far a copy may be dated before its seal: clocks and time zones are wrong."""
+_EVER = timedelta(days=36_500)
 _SHORT = 6
 _WHOLE = 12
-_SEAL = re.compile(r"hg1\.[A-Za-z0-9_-]{12}\.[A-Za-z0-9_-]{2,65536}\.[A-Za-z0-9_-]{16}")
+PREFIX = "hg1-"
+"""What every seal begins with."""
+_ID, _MAC = 12, 16
+_SEAL = re.compile(r"hg1-AA[A-Za-z0-9_-]{4,}")
+"""A seal, or what is left of one that was cut short: the hours until the year 2089 begin with 20 zero bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +90,9 @@ class Seal:
         """Whether a recipient differs from one asked for only by case or Unicode compatibility (CVE-2019-19844)."""
         return not self.allows(address) and self.hash(fold(address.key)) in self.shown | self.blind
 
-    def is_current(self, date: datetime | None) -> bool:
-        """Whether a copy of that date can belong to it; one without a date is given the benefit of the doubt."""
-        return date is None or self.made - _EARLY <= date <= self.made + LIFETIME
+    def is_current(self, date: datetime, lifetime: timedelta = LIFETIME) -> bool:
+        """Whether a copy of that date can belong to it."""
+        return self.made - _EARLY <= date <= self.made + lifetime
 
 
 def fold(text: str) -> str:
@@ -134,8 +155,8 @@ def make_seal(
     identifier = _text(hour.to_bytes(4, "big") + os.urandom(5))
     body = bytes([apart]) + len(shown).to_bytes(3, "big")
     body += b"".join(_hash(key, identifier, address) for address in (*shown, *hidden))
-    text = f"hg1.{identifier}.{_text(body)}"
-    return f"{text}.{_mac(key, text)}"
+    text = f"{PREFIX}{identifier}{_text(body)}"
+    return f"{text}{_mac(key, text)}"
 
 
 def _keys(entries: Iterable[str]) -> Iterator[str]:
@@ -151,12 +172,10 @@ def _keys(entries: Iterable[str]) -> Iterator[str]:
 
 def read_seal(key: bytes, text: str) -> Seal | None:
     """The seal that a text is, or None for one that was forged or damaged."""
-    if not _SEAL.fullmatch(text):
+    front, mac = text[:-_MAC], text[-_MAC:]
+    if not text.isascii() or not hmac.compare_digest(_mac(key, front), mac):
         return None
-    front, _, mac = text.rpartition(".")
-    if not hmac.compare_digest(_mac(key, front), mac):
-        return None
-    _, identifier, packed = front.split(".")
+    identifier, packed = front[len(PREFIX) :][:_ID], front[len(PREFIX) + _ID :]
     body = _octets(packed)
     hashes = [body[at : at + _SHORT] for at in range(4, len(body), _SHORT)]
     count = int.from_bytes(body[1:4], "big")
@@ -164,9 +183,26 @@ def read_seal(key: bytes, text: str) -> Seal | None:
     return Seal(identifier, made, bool(body[0]), frozenset(hashes[:count]), frozenset(hashes[count:]), key)
 
 
+def believe(key: bytes, texts: Collection[str], dates: Iterable[datetime], *, late: bool = False) -> Seal | str:
+    """The seal among what `seals_in` found in one copy, or why none of it can be believed.
+
+    `dates` are all that say when the copy was under way; without any the seal gets the benefit of the doubt. `late`: it
+    tells of what became of a message long after, as a click does.
+    """
+    seals = list(filter(None, (read_seal(key, text) for text in texts)))
+    if len(seals) < len(texts):
+        return "it was not made with this key, or it was changed or cut short"
+    if len(seals) > 1:
+        return "the copy carries several"
+    lifetime = _EVER if late else LIFETIME
+    if any(not seals[0].is_current(date, lifetime) for date in dates):
+        return f"it was made on {seals[0].made.date()}, and belongs to no copy of this date"
+    return seals[0]
+
+
 def seals_in(text: str) -> list[str]:
-    """Everything in a text that has the form of a seal, each once."""
-    return list(dict.fromkeys(_SEAL.findall(text))) if "hg1." in text else []
+    """Everything in a text that has the form of a seal or of a part of one, each once."""
+    return list(dict.fromkeys(_SEAL.findall(text))) if PREFIX in text else []
 
 
 def _hash(key: bytes, identifier: str, address: str) -> bytes:

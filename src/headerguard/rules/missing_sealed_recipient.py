@@ -2,19 +2,22 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from headerguard.fields import RECIPIENT, VISIBLE
+from headerguard.address import Address
+from headerguard.fields import RECIPIENT, VISIBLE, Role
 from headerguard.finding import Finding, Severity
-from headerguard.message import Message
-from headerguard.rule import Example, Known, Rule
+from headerguard.message import Message, Stage
+from headerguard.rule import Example, Known, Rule, Where
 
 
 @dataclass(frozen=True)
 class MissingSealedRecipient(Rule):
     """A sealed message no longer names somebody that it was sealed for.
 
-    Flags: in a copy or event that carries a seal which can be believed, that shows a destination and whose source names
-    everybody it knows of, fewer recipients than were sealed as visible. Not where they were sealed `apart`.
+    Flags: in a copy or event that carries a seal which can be believed and shows all recipients, fewer of them than
+    were sealed: blind ones count where it has the whole envelope, or is the request of an API; else those that all may
+    see. Not where they were sealed `apart`, and not in an event on one recipient: `headerguard reconcile` tells there.
 
     Why: who was asked for and does not receive is either lost mail, or mail that was turned round.
 
@@ -31,9 +34,9 @@ class MissingSealedRecipient(Rule):
     examples = (
         Example(
             flagged="From: shop@shop.example\nTo: copy@arxxwalls.com\n"
-            "X-Seal: hg1.AAeDIuswqq_R.AAAAAbDeIrrmYw.RxfFVcKRIDatSUSd\n",
+            "X-Seal: hg1-AAd9kHhJchbCAAAAARFcVDJykQibw1MwiHK-L087s4\n",
             clean="From: shop@shop.example\nTo: jane@client.example\n"
-            "X-Seal: hg1.AAeDIuswqq_R.AAAAAbDeIrrmYw.RxfFVcKRIDatSUSd\n",
+            "X-Seal: hg1-AAd9kHhJchbCAAAAARFcVDJykQibw1MwiHK-L087s4\n",
             cites="copy@arxxwalls.com",
             seal_key=b"the key of the examples",
         ),
@@ -42,13 +45,39 @@ class MissingSealedRecipient(Rule):
     def check(self, message: Message, known: Known) -> Iterator[Finding]:
         """Count whom the seal names and the copy does not."""
         seal = known.seal
-        if seal is None or seal.apart or not message.shows_destination or (message.record and not message.record.whole):
+        listed = None if seal is None or seal.apart else _listed(message)
+        if seal is None or listed is None:
             return
-        missing = len(seal.shown - {seal.hash(recipient.address) for recipient in message.recipients})
-        if missing:
-            shown = message.sightings_of(VISIBLE)
-            where = shown[0] if shown else message.header.fields[0]
+        asked = seal.shown if listed.visible else seal.shown | seal.blind
+        missing = len(asked - {seal.hash(address) for address in listed.addresses})
+        shown = message.sightings_of(VISIBLE) or message.sightings_of(self.roles)
+        places: list[Where] = [*shown[:9], *(() if shown else message.header.fields[:1])]
+        if missing and places:
             number = f"{missing} recipient" + ("" if missing == 1 else "s")
-            yield self.finding(
-                where, f"{number} of seal {seal.id} not named", subject=f"seal {seal.id}", also=shown[1:9]
-            )
+            summary = f"{number} of seal {seal.id} not named"
+            yield self.finding(places[0], summary, subject=f"seal {seal.id}", also=places[1:])
+
+
+class _Listed(NamedTuple):
+    """Everybody whom a copy lists."""
+
+    addresses: list[Address]
+    visible: bool
+    """Only those that everybody may see: blind ones may be missing from it."""
+
+
+def _listed(message: Message) -> _Listed | None:
+    """What is known to be all of them; None where a copy shows some by nature."""
+    envelope, record = message.envelope, message.record
+    if envelope is not None and envelope.complete:
+        found = message.sightings_of((Role.ENVELOPE,))
+        return _Listed([s.address for s in found if s.field == "rcpt to"], visible=False)
+    if record is not None and not record.whole:
+        return None
+    if record is not None and message.stage is Stage.EVENT:
+        carried = [s.address for s in record.sightings if s.role is Role.ENVELOPE]
+        if carried:
+            return _Listed(carried, visible=False)
+    named = [a for r in message.recipients for a in (r.address, r.original) if a is not None]
+    requested = record is not None and message.stage is Stage.SUBMITTED and envelope is None
+    return _Listed(named, visible=not requested) if requested or message.shows_destination else None

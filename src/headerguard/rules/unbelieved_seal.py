@@ -5,20 +5,23 @@ from dataclasses import dataclass
 
 from headerguard.finding import Finding, Severity
 from headerguard.message import Message
-from headerguard.role import Role
+from headerguard.role import RECIPIENT, Role
 from headerguard.rule import Example, Known, Rule
 
 
 @dataclass(frozen=True)
 class UnbelievedSeal(Rule):
-    """A seal was forged, changed, or taken from another message.
+    """A seal was forged, changed, cut short, or taken from another time.
 
-    Flags: something in the form of a seal that was not made with this key, that is much older or newer than the copy,
-    or that stands beside another.
+    Flags: something in the form of a seal that was not made with this key, that is more than a week older, or newer,
+    than any date of the copy (its Date, the last hop, the envelope), or that stands beside another. An event on one
+    recipient may come long after. A seal on another message for the same recipients is believed: it says what is true
+    of them, and `headerguard reconcile` tells that it is on two.
 
     Why: whoever forges a seal wants a recipient to look as if it had been asked for.
 
-    When it is wrong: the key was changed while mail was under way, or another system has its own key.
+    When it is wrong: the key was changed while mail was under way, another system has its own key, an ESP or a relay
+    cuts long values, or a request to an API for many messages has a seal for each: use one, with `apart=True`.
 
     What to do: look where the message was written, and judge it as one that carries no seal.
 
@@ -27,13 +30,13 @@ class UnbelievedSeal(Rule):
 
     id = "unbelieved-seal"
     severity = Severity.MEDIUM
-    roles = frozenset((Role.FROM, Role.TO, Role.CC, Role.BCC, Role.ENVELOPE, Role.DELIVERED))
+    roles = RECIPIENT | {Role.FROM, Role.DELIVERED}
     examples = (
         Example(
             flagged="From: shop@shop.example\nTo: jane@client.example\n"
-            "X-Seal: hg1.AAeDIuswqq_R.AAAAAbDeIrrmYw.RxfFVcKRIDatSAAA\n",
+            "X-Seal: hg1-AAd9kHhJchbCAAAAARFcVDJykQibw1MwiHK-L08AAA\n",
             clean="From: shop@shop.example\nTo: jane@client.example\n"
-            "X-Seal: hg1.AAeDIuswqq_R.AAAAAbDeIrrmYw.RxfFVcKRIDatSUSd\n",
+            "X-Seal: hg1-AAd9kHhJchbCAAAAARFcVDJykQibw1MwiHK-L087s4\n",
             cites="shop@shop.example",
             seal_key=b"the key of the examples",
         ),

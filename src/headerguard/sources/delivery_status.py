@@ -91,6 +91,7 @@ def _record(report: Report, groups: list[Group]) -> Record:
         ids=tuple(dict.fromkeys(filter(None, ids))),
         originals=originals,
         date=Message(report.header).date,
+        whole=False,
         blind_spots=BLIND_SPOTS,
     )
 

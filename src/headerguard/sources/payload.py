@@ -22,9 +22,9 @@ from urllib.parse import parse_qsl
 from headerguard.address_list import Tier, parse_all
 from headerguard.errors import ConfigError
 from headerguard.fields import Role
-from headerguard.grammar import addresses_in, strings
+from headerguard.grammar import addresses_in
 from headerguard.message import Envelope, Mark, Message, Record, Sighting, Stage
-from headerguard.seal import seals_in
+from headerguard.seal import PREFIX, seals_in
 from headerguard.sources.json_values import LIMIT, BrokenValueError, looks_like_json, values
 from headerguard.sources.window import Items, Place, Window
 
@@ -291,7 +291,7 @@ def _record(payload: Payload, value: Any) -> Record:
         (*_marks(payload, value), *_settings(payload, value)),
         tuple((kind, ",".join(texts)) for kind, found in payload.streams if (texts := list(_texts(found, value)))),
         (
-            *(seal for text in strings(value) for seal in seals_in(text)),
+            *(seal for _, text in _strings(value, _bodies(payload, value), PREFIX) for seal in seals_in(text)),
             *(text.strip("<> ") for found in payload.ids for text in _texts(found, value)),
         ),
         {},
@@ -347,8 +347,7 @@ def _settings(payload: Payload, value: Any) -> Iterator[Mark]:
 
 def _leftovers(payload: Payload, value: Any, known: set[str]) -> Iterator[Sighting]:
     """Every other address in the payload, under the path where it stands: mentioned, or a Bcc where a key says so."""
-    bodies = [id(body) for expression in payload.bodies for body in _all(expression, value)]
-    for path, text in _strings(value, frozenset(bodies)):
+    for path, text in _strings(value, _bodies(payload, value)):
         for number, address in enumerate(addresses_in(text)):
             for box in parse_all(address):
                 if box.tier is not Tier.CANDIDATE and str(box.address) not in known:
@@ -357,20 +356,25 @@ def _leftovers(payload: Payload, value: Any, known: set[str]) -> Iterator[Sighti
                     yield Sighting(box.address, role, path, number, box.tier, None)
 
 
-def _strings(value: Any, without: frozenset[int]) -> Iterator[tuple[str, str]]:
-    """Every string in a JSON value with its path, keys included, however deep; those with an "@" only."""
+def _bodies(payload: Payload, value: Any) -> frozenset[int]:
+    """What is left out of any search, by identity."""
+    return frozenset(id(body) for expression in payload.bodies for body in _all(expression, value))
+
+
+def _strings(value: Any, without: frozenset[int], sign: str = "@") -> Iterator[tuple[str, str]]:
+    """Every string in a JSON value with its path, keys included, however deep; those with the sign only."""
     stack = [("", value)]
     while stack:
         path, item = stack.pop()
         if id(item) in without:
             continue
         if isinstance(item, str):
-            if "@" in item:
+            if sign in item:
                 yield path or "@", item
         elif isinstance(item, dict):
             for key, member in reversed(item.items()):
                 stack.append((f"{path}.{key}" if path else key, member))
-                if "@" in key:
+                if sign in key:
                     yield path or "@", key
         elif isinstance(item, list):
             stack += [(f"{path}[{number}]", member) for number, member in reversed(list(enumerate(item)))]
