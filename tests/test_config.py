@@ -382,6 +382,12 @@ ONE_PROBLEM = [
     (f"rules.{FIRST} = 'low'", f"rules.{FIRST}: takes a table, not 'low'"),
     ("streams = 1", "streams: takes a table, not 1"),
     ("streams.s = 1", "streams.s: takes a table, not 1"),
+    ("streams.s.sealed = true", "streams.s.sealed: takes a list of stages, not true"),
+    (
+        "streams.s.sealed = ['event', 'deliverd']",
+        "streams.s.sealed[1]: takes one of submitted, delivered, event, archive, unknown, not 'deliverd'"
+        "; did you mean 'delivered'?",
+    ),
     ("streams.s.expected = []", "streams.s.expected: takes a table, not a list"),
     (
         "streams.s.expected.bcc = 'a@x.example'",

@@ -7,11 +7,12 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
-from headerguard import Envelope, Guard, Message, read
+from headerguard import Baseline, Envelope, Guard, Message, read
 from headerguard.config import parse as parse_config
 from headerguard.finding import Finding, Severity
 from headerguard.message import Stage
@@ -388,3 +389,54 @@ def test_a_seal_is_of_the_narrowest_alphabet() -> None:
 def test_a_host_that_is_called_so_is_no_seal(text: str) -> None:
     lines = octets(f"Received: from {text} by b", DATE, f"To: {JANE}")
     assert Message.from_bytes(lines, stage=Stage.DELIVERED).seals == ()
+
+
+# ---- a seal that is not there ---------------------------------------------------------------------------------------
+
+
+def missing(message: Message, by: Guard, **how: Any) -> list[str]:
+    return [f.summary for f in by.check(message, **how).findings if f.rule == "missing-seal"]
+
+
+def plain(*more: str, stage: str = "submitted") -> Message:
+    return Message.from_bytes(octets(*SENT, f"To: {JANE}", *more), stage=stage)
+
+
+def test_a_stream_that_is_declared_to_be_sealed_misses_a_seal_at_those_stages() -> None:
+    config = parse_config({"streams": {"receipts": {"sealed": ["submitted", "event"]}}})
+    by = Guard(seal_key=KEY, config=config)
+    assert missing(plain(), by, stream="receipts") == [
+        "the copy carries no seal, and stream 'receipts' is declared to carry one"
+    ]
+    assert missing(plain(), by, stream="offers") == missing(plain(stage="delivered"), by, stream="receipts") == []
+    assert missing(plain(f"X-Seal: {sealed(JANE)}"), by, stream="receipts") == []
+    event = {"email": JANE, "event": "delivered", "sg_event_id": "1"}
+    assert len(missing(only(event), by, stream="receipts")) == 1
+    assert missing(only({**event, "intent": sealed(JANE)}), by, stream="receipts") == []
+
+
+def test_a_stream_that_was_always_sealed_misses_a_seal_for_good() -> None:
+    by = Guard(seal_key=KEY)
+    for _ in range(20):
+        by.observe(plain(f"X-Seal: {sealed(JANE)}"))
+    for _ in range(3):  # what is flagged does not become a habit
+        report = by.observe(plain())
+        assert [f.rule for f in report.findings] == ["missing-seal"]
+    assert missing(plain(stage="delivered"), by) == []
+    by.learn([plain()])  # a person says that this is right
+    assert missing(plain(), by) == []
+
+
+def test_too_few_sealed_messages_make_no_habit() -> None:
+    by = Guard(seal_key=KEY)
+    by.learn([plain(f"X-Seal: {sealed(JANE)}")] * 19)
+    assert missing(plain(), by) == []
+
+
+def test_what_was_always_sealed_is_so_in_the_file_and_in_what_is_merged(tmp_path: Path) -> None:
+    by = Guard(seal_key=KEY)
+    by.learn([plain(f"X-Seal: {sealed(JANE)}")] * 10)
+    by.baseline.save(tmp_path / "baseline.json")
+    half = Baseline.load(tmp_path / "baseline.json")
+    assert len(missing(plain(), Guard(baseline=half.merge(by.baseline)))) == 1
+    assert missing(plain(), Guard(baseline=half.merge(by.baseline, Guard().learn([plain()])))) == []

@@ -28,6 +28,7 @@ __all__ = [
     "ACCOUNT",
     "CLOSED_VALUES",
     "ENOUGH",
+    "SEAL",
     "SETTING",
     "SHOWN",
     "TRACKING_HOST",
@@ -77,6 +78,8 @@ SETTING = "setting"
 """Learned like a role: what an account at an ESP is set to do, value by value."""
 SHOWN = "shown"
 """Learned like a role: how many recipients a message shows, as a bucket."""
+SEAL = "seal"
+"""Learned like a role: the stages of copies that carried a seal."""
 
 
 class Seen(NamedTuple):
@@ -178,6 +181,13 @@ class Profile:
         if history is None or history.messages < ENOUGH or history.values is None:
             return None
         return frozenset(history.values)
+
+    def always(self, role: str, value: str) -> bool:
+        """Whether a role stood in every message that was not flagged, enough of them, and has shown a value."""
+        history, shown = self.roles.get(role), self.roles.get(SHOWN)
+        if history is None or shown is None or not history.values:
+            return False
+        return ENOUGH <= history.messages == shown.messages and value in history.values
 
     def history(self, role: str | None = None) -> History:
         """What a finding tells about it."""
@@ -419,6 +429,8 @@ def _stated(message: Message, suffixes: SuffixList, without: Collection[tuple[st
     stated: dict[str, set[str]] = {}
     if not without:  # how many a message shows that was flagged for anything is no habit
         stated[SHOWN] = {bucket(sum(not recipient.hidden for recipient in message.recipients))}
+        if message.seals:
+            stated[SEAL] = {str(message.stage)}
     for mark in message.marks_of(MARKED):
         role, value = known = mark_known(mark, suffixes)
         if role and known not in without:
@@ -515,7 +527,7 @@ def _profile(record: Any, where: str) -> Profile:
     profile = Profile(_seen(fields.get("seen"), f"{where}.seen"))
     for role, entry in _mapping(fields.get("roles"), f"{where}.roles").items():
         place = f"{where}.roles[{role!r}]"
-        if role not in {*Role, ACCOUNT, TRACKING_HOST, SETTING, SHOWN}:
+        if role not in {*Role, ACCOUNT, TRACKING_HOST, SETTING, SHOWN, SEAL}:
             raise _MalformedError(f"{place} is not a role")
         messages = _mapping(entry, place).get("messages")
         if not isinstance(messages, int) or isinstance(messages, bool) or messages < 0:

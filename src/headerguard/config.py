@@ -17,6 +17,7 @@ from headerguard.address_list import parse as parse_address
 from headerguard.errors import ConfigError
 from headerguard.fields import Role
 from headerguard.finding import Severity
+from headerguard.message import Stage
 from headerguard.rule import Bound, Rule, bind, load_rules, near_miss
 from headerguard.rules import BUILTIN, RENAMED
 from headerguard.setting import (
@@ -30,6 +31,7 @@ from headerguard.setting import (
     a_rate,
     a_relay,
     a_severity,
+    a_stage,
     a_suffix_file,
     a_text,
     an_until,
@@ -121,6 +123,8 @@ class Config:
     """What a rule weighs here instead of its own severity, by id."""
     expected: Mapping[str, Mapping[Role, Bound]] = field(default_factory=dict)
     """Who may stand in a role, by stream as people name it: declared, so it need not be learned."""
+    sealed: Mapping[str, frozenset[Stage]] = field(default_factory=dict)
+    """The stages at which copies carry a seal, by stream as people name it."""
     allow: tuple[Allow, ...] = ()
     """Findings that are accepted for a while."""
     warnings: tuple[str, ...] = ()
@@ -192,6 +196,7 @@ def _config(data: Any, said: Said, base: Path, key: str) -> Config:
     suffixes = SuffixList(suffix_list) if suffix_list else BUNDLED
     budget = top.table("budget")
     rules = _Rules(top)
+    streams = _streams(top)
     return Config(
         baseline=top.get("baseline", lambda value: str(base / a_text(value))),
         fail_on=top.get("fail-on", a_severity) or Severity.MEDIUM,
@@ -207,7 +212,8 @@ def _config(data: Any, said: Said, base: Path, key: str) -> Config:
         disable=rules.disabled,
         rules=tuple(rules.bound()),
         severities=rules.severities,
-        expected=_expected(top.table("streams"), suffixes),
+        expected={name: _expected(table, suffixes) for name, table in streams},
+        sealed={name: frozenset(table.each("sealed", a_stage, "a list of stages")) for name, table in streams},
         allow=tuple(_allow(table, rules, suffixes) for table in top.tables("allow")),
         warnings=said.finish(),
     )
@@ -326,20 +332,28 @@ def _stream(name: str) -> str:
     return name.removeprefix("stream:")
 
 
-def _expected(streams: Table, suffixes: SuffixList) -> dict[str, dict[Role, Bound]]:
-    found: dict[str, dict[Role, Bound]] = {}
-    for name in streams.names():
-        bounds = {}
-        expected = streams.table(name).table("expected", "role")
-        for role in Role:
-            key = role.replace("_", "-")
-            entries = expected.each(key, a_place, "a list of addresses and domains")
-            if key in expected.values:
-                bounds[role] = Bound(entries, suffixes)
-        if _stream(name) in found:
-            streams.said.problem(streams.at(name), f"stream {_stream(name)!r} has a table already")
-        found[_stream(name)] = bounds
+def _streams(top: Table) -> list[tuple[str, Table]]:
+    """The name and the table of each stream."""
+    streams = top.table("streams")
+    found: list[tuple[str, Table]] = []
+    for written in streams.names():
+        name = _stream(written)
+        if any(name == known for known, _ in found):
+            streams.said.problem(streams.at(written), f"stream {name!r} has a table already")
+        found.append((name, streams.table(written)))
     return found
+
+
+def _expected(stream: Table, suffixes: SuffixList) -> dict[Role, Bound]:
+    """Who may stand in which role of a stream."""
+    bounds = {}
+    expected = stream.table("expected", "role")
+    for role in Role:
+        key = role.replace("_", "-")
+        entries = expected.each(key, a_place, "a list of addresses and domains")
+        if key in expected.values:
+            bounds[role] = Bound(entries, suffixes)
+    return bounds
 
 
 def _allow(table: Table, rules: _Rules, suffixes: SuffixList) -> Allow:

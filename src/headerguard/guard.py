@@ -161,8 +161,10 @@ class Guard:
             if following is None:
                 break
             level = following
-        expected = self.config.expected.get(finest.name)
-        declared = replace(intent, expected=expected) if expected else intent
+        expected, sealed = self.config.expected.get(finest.name), self.config.sealed.get(finest.name)
+        declared = intent
+        if expected or sealed:
+            declared = replace(intent, expected=expected or {}, sealed=sealed or frozenset())
         borrowed = level is not finest
         judging = level if profile else None
         return finest, Known(

@@ -97,6 +97,8 @@ class Declared:
     """Whether a declared address that is absent is a finding too."""
     expected: Mapping[Role, Bound] = field(default_factory=dict)
     """What the configuration expects of this stream, per role."""
+    sealed: frozenset[Stage] = frozenset()
+    """The stages at which the configuration expects copies of this stream to carry a seal."""
 
     @property
     def given(self) -> bool:

@@ -19,6 +19,7 @@ from headerguard.address import to_a_label
 from headerguard.address_list import Tier, lex
 from headerguard.errors import ConfigError
 from headerguard.finding import Severity
+from headerguard.message import Stage
 from headerguard.rule import near_miss
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "a_rate",
     "a_relay",
     "a_severity",
+    "a_stage",
     "a_suffix_file",
     "a_text",
     "an_until",
@@ -171,6 +173,14 @@ def a_severity(value: Any) -> Severity:
         near = near_miss(value.lower(), names) if isinstance(value, str) else ""
         raise _takes("low, medium, high or critical", value, near)
     return Severity.parse(value)
+
+
+def a_stage(value: Any) -> Stage:
+    """The name of a stage."""
+    names = [str(stage) for stage in Stage]
+    if value not in names:
+        raise _takes(f"one of {', '.join(names)}", value, near_miss(value, names) if isinstance(value, str) else "")
+    return Stage(value)
 
 
 def a_rate(value: Any) -> float:

@@ -15,6 +15,7 @@ from headerguard.rules.header_injection import HeaderInjection
 from headerguard.rules.hidden_field import HiddenField
 from headerguard.rules.mailto_recipient import MailtoRecipient
 from headerguard.rules.missing_envelope_recipient import MissingEnvelopeRecipient
+from headerguard.rules.missing_seal import MissingSeal
 from headerguard.rules.missing_sealed_recipient import MissingSealedRecipient
 from headerguard.rules.moved_stream import MovedStream
 from headerguard.rules.reader_disagreement import ReaderDisagreement
@@ -42,6 +43,7 @@ BUILTIN: tuple[type[Rule], ...] = (
     UnsealedRecipient,
     MissingSealedRecipient,
     UnbelievedSeal,
+    MissingSeal,
     FoldedRecipient,
     ExposedRecipients,
     MovedStream,
