@@ -217,7 +217,7 @@ def test_archives_in_directories_and_maildirs_are_looked_into(tmp_path: Path) ->
 def test_a_named_kind_holds_for_every_member(form: str) -> None:
     octets = ARCHIVES[form]({"a": block(0), "b": joined(block(1), block(2))})
     messages, errors = collect(octets, "mandrill_submitted")
-    assert [m.origin.kind for m in messages if m.origin] == ["mandrill_submitted"] * 2
+    assert [m.origin.kind for m in messages if m.origin] == ["mandrill_submitted"] * 3
     assert errors == []
     messages, errors = collect(octets, "mbox")
     assert [m.subject for m in messages] == numbers(1, 2)

@@ -20,7 +20,8 @@ from headerguard import Guard
 from headerguard.errors import ConfigError, SourceError
 from headerguard.header import header_length
 from headerguard.message import Message, Stage
-from headerguard.sources import KINDS, mailbox, read, rfc5322, total, window
+from headerguard.sources import KINDS, read, rfc5322, total, window
+from headerguard.sources import body as bodies
 
 DATE = b"Sun Aug  7 10:00:00 2022"
 LINE_ENDS = pytest.mark.parametrize("eol", [b"\n", b"\r\n"], ids=["lf", "crlf"])
@@ -385,7 +386,7 @@ def test_a_from_line_needs_no_empty_line_when_a_message_follows(eol: bytes) -> N
 @pytest.mark.parametrize("where", ["header", "body"])
 def test_no_separator_is_missed_where_two_chunks_meet(eol: bytes, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(window, "CHUNK", 4_096)
-    monkeypatch.setattr(mailbox, "CHUNK", 4_096)
+    monkeypatch.setattr(bodies, "CHUNK", 4_096)
     monkeypatch.setattr(rfc5322, "_STEP", 2_048)
     for length in range(2_200):
         pad = b"x" * (6_000 + length)
@@ -857,7 +858,7 @@ def test_an_mbox_of_the_standard_library_comes_back(
         box.close()
         if small_chunks:
             patch.setattr(window, "CHUNK", 4_096)
-            patch.setattr(mailbox, "CHUNK", 4_096)
+            patch.setattr(bodies, "CHUNK", 4_096)
             patch.setattr(rfc5322, "_STEP", 16)
         with open(path, "rb") as file:
             octets = file.read()

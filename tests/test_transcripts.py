@@ -16,6 +16,7 @@ from headerguard.header import header_length
 from headerguard.message import Message, Stage
 from headerguard.role import Role
 from headerguard.sources import KINDS, path, read, rfc5322, transcript, window
+from headerguard.sources import body as bodies
 
 LINE_ENDS = pytest.mark.parametrize("eol", [b"\n", b"\r\n"], ids=["lf", "crlf"])
 BSMTP, MILTER = "exim_bsmtp", "milter_events"
@@ -266,7 +267,7 @@ def test_the_rest_of_a_long_line_is_no_command() -> None:
 
 @LINE_ENDS
 def test_the_end_of_a_message_is_found_where_two_chunks_meet(eol: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transcript, "CHUNK", 64)
+    monkeypatch.setattr(bodies, "CHUNK", 64)
     monkeypatch.setattr(transcript, "LINE", 64)
     monkeypatch.setattr(window, "CHUNK", 64)
     monkeypatch.setattr(rfc5322, "AHEAD", 0)
@@ -345,7 +346,7 @@ def test_what_is_written_as_a_batch_comes_back(
         .replace(b"\n", eol)
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(transcript, "CHUNK", 64)
+        patch.setattr(bodies, "CHUNK", 64)
         patch.setattr(window, "CHUNK", 64)
         patch.setattr(rfc5322, "_STEP", 16)
         messages, errors = collect(Stream(octets, most), BSMTP)

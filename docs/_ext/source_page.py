@@ -19,7 +19,10 @@ _HEAD = """\
 
 Every kind of copy that `headerguard` reads, by the id that `--kind` and `read(kind=)` take. Without one a copy is
 recognised where its own content allows it. Compressed files (gzip, bzip2, xz), ZIP and tar archives, JSON lines and
-directories of any of these are read as they are, in constant memory.
+directories of any of these are read as they are, in constant memory. A kind of messages is read from whatever holds
+them: single files, every mbox, a Maildir, batch SMTP and the callbacks of a milter; so `--kind exchange_journal` takes
+the journal mailbox as it lies, and `--kind postfix_always_bcc` the archive mailbox. A journal report is recognised in
+each of these.
 
 A copy shows one stage of a message's way, and none shows all: what a kind cannot show is said here, and in
 `Report.blind_spots` of every copy. Payloads need `headerguard[events]`, which `headerguard[cli]` brings.

@@ -582,7 +582,8 @@ class Message:
             shown: dict[str, Address] = {}
             shows = self.shows_destination
             record = self.record or _NOTHING_STATED
-            besides = frozenset(() if record.shown or not shows else record.sightings)
+            stated = () if record.shown or not shows else record.sightings
+            besides = frozenset(sighting for sighting in stated if sighting.role in VISIBLE)
             for sighting in self.sightings_of(RECIPIENT):
                 key = sighting.address.key
                 merged.setdefault(key, []).append(sighting)

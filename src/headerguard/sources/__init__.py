@@ -30,12 +30,14 @@ from headerguard.sources.bounds import BLIND_SPOTS
 from headerguard.sources.containers import look_inside
 from headerguard.sources.window import (
     Items,
+    MessageReader,
     Place,
     Progress,
     Readable,
     Reader,
     Window,
     read_path,
+    read_plain,
     read_window,
     reason,
 )
@@ -60,14 +62,32 @@ class Kind:
     """Reads one file of the kind; None for a kind that is a directory."""
     stage: Stage | None = None
     """What a copy of this kind shows; None leaves it to the message."""
+    message: MessageReader | None = None
+    """For a kind of messages: reads one, whatever holds it. The messages of all others are as `reported` reads them."""
 
 
 _AS_EML = "By name only; unnamed, it is read as eml."
 
 
-def _message(description: str, stage: Stage | None = None, reader: Reader = rfc5322.read) -> Kind:
-    """A kind whose copies are single messages (RFC 5322) that differ in where they were made."""
-    return Kind(description, _AS_EML, reader, stage)
+def _message(
+    description: str,
+    stage: Stage | None = None,
+    message: MessageReader = read_plain,
+    recognised: str = _AS_EML,
+) -> Kind:
+    """A kind of messages (RFC 5322) that differ in where they were made: single ones, or a mailbox of them."""
+    return Kind(description, recognised, _read_messages, stage, message)
+
+
+def _read_messages(window: Window, place: Place) -> Items:
+    """Read a file of a kind of messages: what holds them, if anything does, says itself what it is."""
+    reader = KINDS[_kind_of(window, _HOLDERS)].reader
+    assert reader is not None
+    return reader(window, place)
+
+
+def _kind_of(window: Window, recognisers: tuple[Callable[[Window], str | None], ...]) -> str:
+    return next(filter(None, (recogniser(window) for recogniser in recognisers)), "eml")
 
 
 KINDS: dict[str, Kind] = {
@@ -100,6 +120,7 @@ KINDS: dict[str, Kind] = {
         "One message as it travels (RFC 5322), such as an .eml file.",
         "A file with a header field before its first empty line that is nothing else in this table.",
         rfc5322.read,
+        message=read_plain,
     ),
     "postfix_always_bcc": _message(
         "A message in the archive mailbox of Postfix (always_bcc and its maps).",
@@ -130,17 +151,17 @@ KINDS: dict[str, Kind] = {
     "m365_autoforward": _message("A copy that Microsoft 365 forwarding or an inbox rule made."),
 }
 KINDS |= {
-    journal.KIND: Kind(
+    journal.KIND: _message(
         "A journal report of Exchange Server or Microsoft 365: the message, and everybody who really received it.",
-        "A message with an X-MS-Journal-Report field, or with Content-Identifier: exjournalreport.",
-        reported.read_report,
         Stage.ARCHIVE,
+        journal.read,
+        "A message with an X-MS-Journal-Report field, or with Content-Identifier: exjournalreport.",
     ),
-    delivery_status.KIND: Kind(
+    delivery_status.KIND: _message(
         "A bounce, receipt or complaint (RFC 6522): the message that it is about, and who was written to.",
-        "By name only: much ordinary mail encloses another.",
-        reported.read_bounce,
         Stage.EVENT,
+        delivery_status.read,
+        "By name only: much ordinary mail encloses another.",
     ),
     transcript.BSMTP: Kind(
         "Batch SMTP (RFC 2442), such as Exim writes with use_bsmtp: messages with their envelopes.",
@@ -170,15 +191,14 @@ KINDS[payload.GENERIC] = Kind(
 )
 """Every kind of copy that `read` reads, by id."""
 
-_RECOGNISERS: tuple[Callable[[Window], str | None], ...] = (
+_HOLDERS: tuple[Callable[[Window], str | None], ...] = (
     mailbox.recognise,
-    reported.recognise,
     transcript.recognise_bsmtp,
     transcript.recognise_milter,
-    postfix_log.recognise,
-    payload.recognise,
 )
-"""One a family, asked in this order for the kind of a file; what none of them knows is read as "eml"."""
+"""Of files that hold messages of any kind; one a family, as in the table after it."""
+_RECOGNISERS = (*_HOLDERS, postfix_log.recognise, payload.recognise)
+"""Asked in this order for the kind of a file; what none of them knows is read as "eml"."""
 
 
 _NAMES_AND_OCTETS = (str, os.PathLike, bytes, bytearray, memoryview)
@@ -193,8 +213,9 @@ def read(
 ) -> Generator[Message, None, None]:
     """Give every message of a copy: a path, an open binary file (it need not seek), or the octets themselves.
 
-    `kind` is an id of `KINDS`; None recognises it, for each file of a directory by itself. In a directory
-    that is no Maildir every regular file is read, by name, hidden ones aside. A file that is compressed (gzip,
+    `kind` is an id of `KINDS`; None recognises it, for each file of a directory by itself. A kind of messages is
+    read from single files, and from the mailboxes and SMTP transcripts that hold them. In a directory that is
+    no Maildir every regular file is read, by name, hidden ones aside. A file that is compressed (gzip,
     bzip2, xz) is read as what comes out of it, and an archive (tar, compressed or not; ZIP) as a directory of
     its members. `stage` says what the copies show; None leaves it to the kind and the message. `progress` takes
     numbers of octets as they are dealt with, compressed ones as they lie on the disk, in all `total` at most.
@@ -210,7 +231,8 @@ def read(
     if not isinstance(path_or_file, _NAMES_AND_OCTETS) and not hasattr(path_or_file, "read"):
         raise TypeError(f"read takes a path, a binary file or bytes, not {type(path_or_file).__name__}")
     said = KINDS[kind].stage if kind and stage is None else stage
-    place = Place(kind or "eml", None, None if said is None else Stage(said))
+    message = KINDS[kind].message if kind else None
+    place = Place(kind or "eml", None, None if said is None else Stage(said), message or reported.read)
     return _messages(_items(path_or_file, kind, place, progress), on_error)
 
 
@@ -302,7 +324,7 @@ def _directory(path: str, kind: str | None, reader: Reader | None, place: Place,
         if isinstance(found, SourceError):
             yield found
         elif found[1]:
-            yield from mailbox.read_maildir(found[0], place._replace(kind="maildir"), progress)
+            yield from mailbox.read_maildir(found[0], place if kind else place._replace(kind="maildir"), progress)
         else:
             assert reader is not None  # a walk for Maildirs gives no files
             yield from read_path(found[0], reader, place, progress)
@@ -322,7 +344,7 @@ def _walk(path: str, kind: str | None, place: Place) -> Iterator[tuple[str, bool
         here, is_directory = stack.pop()
         if not is_directory:
             yield here, False
-        elif kind is None and mailbox.is_maildir(here):
+        elif (kind is None or KINDS[kind].message is not None) and mailbox.is_maildir(here):
             yield here, True
         else:
             try:
@@ -363,7 +385,7 @@ def _files(path: str, place: Place) -> Iterator[str | SourceError]:
 
 def _recognised(window: Window, place: Place) -> Items:
     """Read a file as what it turns out to be."""
-    kind = next(filter(None, (recogniser(window) for recogniser in _RECOGNISERS)), "eml")
+    kind = _kind_of(window, _RECOGNISERS)
     reader = KINDS[kind].reader
     assert reader is not None  # what is recognised in octets is no directory
     return reader(window, place if kind == place.kind else place._replace(kind=kind))

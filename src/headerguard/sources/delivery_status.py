@@ -16,7 +16,7 @@ from headerguard.sources.multipart import fields
 from headerguard.sources.report import Report, messages, outer_sightings, sightings, take_apart
 from headerguard.sources.window import Items, Place
 
-__all__ = ["KIND", "read_delivery_status"]
+__all__ = ["KIND", "read"]
 
 KIND = "delivery_status"
 """Id of the source kind."""
@@ -44,23 +44,23 @@ Group = dict[str, str]
 """What a report says of one recipient."""
 
 
-def read_delivery_status(block: bytes, body: Iterable[bytes], place: Place, index: int | None = None) -> Items:
-    """The message that a report is about: `block` is the report's header block, `body` what follows it.
+def read(message: Message, body: Iterable[bytes], place: Place) -> Items:
+    """The message that a report is about.
 
     Without an enclosed header the message has none: the report's own is addressed to the sender, and to read that as
     the message would make every recipient a hidden one.
     """
     place = place._replace(kind=KIND)
-    report = take_apart(block, body, _MEDIA.__contains__)
+    report = take_apart(message, body, _MEDIA.__contains__)
     groups = [group for text in report.texts for group in _groups(text)]
     if not groups and report.enclosed is None:
-        yield place.message(block, index)
-        yield place.error(f"not a report on a delivery: {report.problems[0]}", index)
+        yield report.as_it_is(None, place)
+        yield report.error(f"not a report on a delivery: {report.problems[0]}", place)
         return
     if not groups:
         report.problems.append("it has no part that says to whom the message went; the enclosed message was read")
     report.problems = [problem for problem in report.problems if problem != "no message is enclosed in it"]
-    yield from messages(report, _record(report, groups), Stage.EVENT, place, index)
+    yield from messages(report, _record(report, groups), Stage.EVENT, place)
 
 
 def _groups(text: str) -> Iterator[Group]:
@@ -87,10 +87,10 @@ def _record(report: Report, groups: list[Group]) -> Record:
             )
     ids = (group[key].strip("<> ") for group in groups for key in _IDS if key in group)
     return Record(
-        (*found, *outer_sightings(report.header)),
+        (*found, *outer_sightings(report.message, Role.MENTIONED)),
         ids=tuple(dict.fromkeys(filter(None, ids))),
         originals=originals,
-        date=Message(report.header).date,
+        date=report.message.date,
         whole=False,
         blind_spots=BLIND_SPOTS,
     )

@@ -18,7 +18,7 @@ from headerguard.sources.multipart import fields
 from headerguard.sources.report import Report, messages, outer_sightings, sightings, take_apart
 from headerguard.sources.window import Items, Place
 
-__all__ = ["KIND", "is_journal", "read_journal"]
+__all__ = ["KIND", "is_journal", "read"]
 
 KIND = "exchange_journal"
 """Id of the source kind."""
@@ -28,13 +28,9 @@ BLIND_SPOTS = (
     "copies that an ESP or a later server makes are in no journal",
 )
 
-_MARK = re.compile(
-    rb"^(?:x-ms-(?:exchange-organization-)?journal-report[ \t]*:"
-    rb"|content-identifi?er[ \t]*:\s*exjournalreport[ \t]*\r?$)",
-    re.MULTILINE,
-)
-"""In lower case. Content-Identifer is how some versions spell it."""
-_MARKS = ("x-ms-journal-report", "x-ms-exchange-organization-journal-report")
+_MARKS = frozenset(("x-ms-journal-report", "x-ms-exchange-organization-journal-report"))
+_IDENTIFIERS = ("content-identifier", "content-identifer")
+"""The second is how some versions spell it."""
 
 _RECIPIENTS = {
     "to": (Role.TO, Role.ENVELOPE),
@@ -49,31 +45,30 @@ _SMTP = re.compile(r"(\A|<)smtp:", re.IGNORECASE)
 """The type before an address, as in the proxyAddresses of the directory."""
 
 
-def is_journal(block: bytes) -> bool:
-    """Whether the header block of a message says that it is a journal report."""
-    lower = block.lower()
-    return b"journal" in lower and _MARK.search(lower) is not None
+def is_journal(header: Header) -> bool:
+    """Whether the header of a message says that it is a journal report."""
+    if not header.names.isdisjoint(_MARKS):
+        return True
+    return not header.names.isdisjoint(_IDENTIFIERS) and any(
+        field.text.strip().lower() == "exjournalreport" for name in _IDENTIFIERS for field in header.all(name)
+    )
 
 
-def read_journal(block: bytes, body: Iterable[bytes], place: Place, index: int | None = None) -> Items:
-    """The message that a journal report is about: `block` is the report's header block, `body` what follows it."""
+def read(message: Message, body: Iterable[bytes], place: Place) -> Items:
+    """The message that a journal report is about."""
     place = place._replace(kind=KIND)
-    report = take_apart(block, body, lambda media: media == "text/plain")
-    marked = any(name in report.header.names for name in _MARKS)
+    report = take_apart(message, body, lambda media: media == "text/plain")
+    marked = not message.names.isdisjoint(_MARKS)
     lines = next(filter(None, (_lines(text, marked) for text in report.texts)), [])
-    if not lines and not marked and "content-identifier" in _names(report.header):
-        yield Message.from_bytes(block, stage=place.stage or Stage.ARCHIVE, origin=place.origin(index))
+    if not lines and not marked and not message.names.isdisjoint(_IDENTIFIERS):
+        yield report.as_it_is(Stage.ARCHIVE, place)
     elif not lines and report.enclosed is None:
-        yield place.message(block, index)
-        yield place.error(f"not a journal report: {report.problems[0]}", index)
+        yield report.as_it_is(None, place)
+        yield report.error(f"not a journal report: {report.problems[0]}", place)
     else:
         record, problem = _record(report, lines)
         report.problems += [problem] if problem else []
-        yield from messages(report, record, Stage.ARCHIVE, place, index)
-
-
-def _names(header: Header) -> frozenset[str]:
-    return frozenset("content-identifier" if name == "content-identifer" else name for name in header.names)
+        yield from messages(report, record, Stage.ARCHIVE, place)
 
 
 def _lines(text: str, marked: bool) -> list[tuple[str, str]]:
@@ -103,10 +98,10 @@ def _record(report: Report, lines: list[tuple[str, str]]) -> tuple[Record, str]:
         elif key in _SENDERS:
             found += sightings(_address(value), (_SENDERS[key],), f"journal:{key}", number)
     record = Record(
-        (*found, *outer_sightings(report.header)),
+        (*found, *outer_sightings(report.message, Role.ARCHIVE)),
         ids=tuple(filter(None, (value.strip("<> ") for key, value in lines if key == "message-id"))),
         originals=originals,
-        date=Message(report.header).date,
+        date=report.message.date,
         subject=next((value for key, value in lines if key == "subject"), ""),
         shown=False,
         blind_spots=BLIND_SPOTS,

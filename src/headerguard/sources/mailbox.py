@@ -2,24 +2,25 @@
 
 The variants of mbox differ in how a body line that starts with "From " is told from a separator: mboxo and
 mboxrd quote it with ">", mboxcl2 says the length of the body in Content-Length (mbox(5) of qmail and of
-mutt). Bodies are never kept, so quoting is all the same here; what counts is which line separates.
+mutt). Bodies are never kept, and read only for a report; what counts is which line separates.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import NamedTuple
 
 from headerguard.errors import SourceError
 from headerguard.message import Message, Record
-from headerguard.sources import reported, rfc5322
+from headerguard.sources import rfc5322
+from headerguard.sources.body import Body, unquoted
 from headerguard.sources.containers import look_inside
 from headerguard.sources.path import reverse_path
-from headerguard.sources.rfc5322 import AHEAD, FIELD, block_end, first_line, has_field, not_mail
-from headerguard.sources.window import CHUNK, Items, Place, Progress, Window, names, read_path
+from headerguard.sources.rfc5322 import FIELD, block_end, first_line, has_field, not_mail
+from headerguard.sources.window import AHEAD, CHUNK, Items, Place, Progress, Window, names, read_path
 
 __all__ = [
     "is_maildir",
@@ -35,9 +36,6 @@ _LINE = 1_024
 """Octets that a From_ line has at most: an address has 320 (RFC 3696 erratum 1690), the rest is a date."""
 _HEAD = 1 << 16
 """Octets in which `>>From ` tells mboxrd from mboxo (64 KiB)."""
-_KEEP = 8
-"""Octets kept when a body is let go, so that "\\r\\n\\r\\nFrom " is found where two chunks meet."""
-
 _DATED = re.compile(
     rb"From (?:.*[ \t])?(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),?[ \t]+"
     rb"(?:(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[ \t]+\d{1,2}"
@@ -51,6 +49,8 @@ _SENDER = re.compile(rb"From [ \t]*<?((?:\"(?:[^\"\\]|\\.)*+\"|[^\s\"<>@])++@[^\
 """The address in a From_ line; list software that hides addresses writes "joe at client.example" instead."""
 _LENGTH = re.compile(rb"^content-length[ \t]*:[ \t]*(\d{1,15})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _EMPTY_LINE = re.compile(rb"\n\r?\n")
+_EMPTY = (b"\n", b"\r\n")
+_QUOTED = re.compile(rb">+From ")
 _BODY_END = re.compile(rb"(?:\r?\n){0,2}+")
 
 
@@ -82,7 +82,7 @@ def recognise(window: Window) -> str | None:
     begin = _after_line(window, start)
     end, whole = block_end(window, begin, partial(_separator, style=style))
     past = _claimed_end(window, begin, end, style) if whole else None
-    if past is not None and _has_length(window.peek(past, _HEAD)):
+    if past is not None and _has_length(window.peek(past[1], _HEAD)):
         return "mboxcl2"
     window.hold(_HEAD)
     return "mboxrd" if window.data.find(b"\n>>From ", 0, _HEAD) >= 0 else "mboxo"
@@ -112,19 +112,21 @@ def _read(window: Window, place: Place, *, by_length: bool) -> Items:
     if style is None:
         style = _Style()
         yield place.error(_no_from_line(window))
-        more = _advance(window, start, style)
+        Body(window, start, partial(_next_record, style=style)).leave()
     else:
         window.release(start)
-        more = True
     index = 0
-    while more:
+    while window.data:
         begin = _after_line(window, 0)
         end, whole = block_end(window, begin, partial(_separator, style=style))
-        record = _stated(bytes(window.data[:begin]))
-        yield from _record(place, bytes(window.data[begin:end]), index, whole, record)
-        index += 1
         past = _claimed_end(window, begin, end, style) if by_length and whole else None
-        more = _advance(window, end, style) if past is None else _jump(window, past)
+        body = Body(window, end, past or partial(_next_record, style=style))
+        record = _stated(bytes(window.data[:begin]))
+        pieces = body if by_length else unquoted(body, _QUOTED)
+        yield from _record(place, index, bytes(window.data[begin:end]), whole, record, pieces)
+        body.leave()
+        window.hold(1)
+        index += 1
 
 
 def _stated(line: bytes) -> Record | None:
@@ -138,12 +140,13 @@ def _stated(line: bytes) -> Record | None:
     return Record(tuple(found)) if found else None
 
 
-def _record(place: Place, block: bytes, index: int, whole: bool, record: Record | None) -> Items:
+def _record(place: Place, index: int, block: bytes, whole: bool, record: Record | None, body: Iterable[bytes]) -> Items:
     """The message of one header block, and what is wrong with the record."""
     if not has_field(block):
         yield place.error("no header field follows its From_ line", index)
         return
-    yield Message.from_bytes(block, stage=place.stage, origin=place.origin(index), record=record)
+    message = Message.from_bytes(block, stage=place.stage, origin=place.origin(index), record=record)
+    yield from place.reader(message, body, place)
     if len(block) >= rfc5322.LIMIT:
         yield place.error(rfc5322.TOO_LONG, index)
     elif not whole:
@@ -214,28 +217,21 @@ def _separator(window: Window, low: int, high: int, style: _Style) -> int:
     return -1
 
 
-def _advance(window: Window, low: int, style: _Style) -> bool:
-    """Move the window to the first From_ line at or after `low`; False when there is none."""
-    low = max(low - 1, 0)
-    while True:
-        window.hold(low + CHUNK)
-        high = len(window.data) if window.ended else len(window.data) - AHEAD
-        at = _separator(window, low, high, style)
-        if at >= 0:
-            window.release(at)
-            return True
-        if window.ended:
-            window.release(len(window.data))
-            return False
-        low = max(low, high - _KEEP)
-        window.release(low - _KEEP)
-        low = _KEEP
+def _next_record(window: Window, low: int, high: int, style: _Style) -> tuple[int, int] | None:
+    """Where the body of a record ends and the next record starts: at a From_ line; the empty line before it is its."""
+    at = _separator(window, low, high, style)
+    if at < 0 and not window.ended:
+        return None
+    at = len(window.data) if at < 0 else at
+    empty = next((len(line) for line in _EMPTY if window.data.endswith(b"\n" + line, 0, at)), 0)
+    return at - empty, at
 
 
-def _claimed_end(window: Window, begin: int, end: int, style: _Style) -> int | None:
-    """Index of the From_ line, or of the end, that the Content-Length of a record leads to, or None.
+def _claimed_end(window: Window, begin: int, end: int, style: _Style) -> tuple[int, int] | None:
+    """Where a body ends by its Content-Length, and the index of the From_ line that it leads to, or of the end.
 
-    The body starts at `end`; up to two line ends may follow it (mbox(5): an empty line that does not count).
+    The body starts at `end`; up to two line ends may follow it (mbox(5): an empty line that does not count). None for a
+    length that leads elsewhere.
     """
     lengths = set(_LENGTH.findall(window.data, begin, end))
     if len(lengths) != 1:
@@ -247,9 +243,9 @@ def _claimed_end(window: Window, begin: int, end: int, style: _Style) -> int | N
     match = _BODY_END.match(tail, 1)
     at = match.end() if match else 1
     if at == len(tail) < AHEAD:
-        return last + at
+        return last + 1, last + at
     leads = tail.startswith(b"\nFrom ", at - 1) and _separates(tail, at, True, style)
-    return last + at if leads else None
+    return (last + 1, last + at) if leads else None
 
 
 def _has_length(record: bytes | None) -> bool:
@@ -258,13 +254,6 @@ def _has_length(record: bytes | None) -> bool:
         return False
     end = _EMPTY_LINE.search(record)
     return _LENGTH.search(record, 0, end.end() if end else len(record)) is not None
-
-
-def _jump(window: Window, at: int) -> bool:
-    """Move the window to an index that a Content-Length led to; False when the copy ends there."""
-    window.skip(at)
-    window.hold(1)
-    return bool(window.data)
 
 
 # ---- Maildir
@@ -288,7 +277,7 @@ def read_maildir(path: str, place: Place, progress: Progress | None = None) -> I
         if isinstance(file, SourceError):
             yield file
         else:
-            yield from read_path(_moved(file), look_inside(reported.read), place, progress)
+            yield from read_path(_moved(file), look_inside(rfc5322.read), place, progress)
 
 
 def maildir_files(path: str, place: Place) -> Iterator[str | SourceError]:

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from headerguard.address_list import parse_all
+from headerguard.errors import SourceError
 from headerguard.fields import Role
-from headerguard.header import Header
-from headerguard.message import Message, Origin, Record, Sighting, Stage
+from headerguard.message import Message, Record, Sighting, Stage
 from headerguard.sources.multipart import Part, block, content, content_type, leaves, lines, text
 from headerguard.sources.window import Items, Place
 
@@ -31,8 +31,8 @@ _ASKS = frozenset((Role.BCC, Role.RESENT_BCC, Role.CONTROL))
 class Report:
     """A report taken apart."""
 
-    header: Header
-    """Its own header."""
+    message: Message
+    """The report itself, as its container has it."""
     texts: list[str] = field(default_factory=list)
     """What a machine wrote in it, part by part."""
     enclosed: bytes | None = None
@@ -40,11 +40,26 @@ class Report:
     problems: list[str] = field(default_factory=list)
     """What is wrong with it, a sentence each."""
 
+    @property
+    def index(self) -> int | None:
+        """Its number in its container."""
+        return self.message.origin.index if self.message.origin else None
 
-def take_apart(octets: bytes, body: Iterable[bytes], machine_written: Callable[[str], bool]) -> Report:
-    """Read the report whose header block `octets` is; `machine_written` tells by its media type what to read."""
-    report = Report(Header(octets))
-    kind = content_type(report.header)
+    def as_it_is(self, stage: Stage | None, place: Place) -> Message:
+        """The report as a message like any other, for one that turns out not to report on any."""
+        outer = self.message
+        origin = place.origin(self.index)
+        return Message(outer.header, outer.envelope, place.stage or stage, outer.account, origin, outer.record)
+
+    def error(self, problem: str, place: Place) -> SourceError:
+        """One sentence about this report."""
+        return place.error(problem, self.index)
+
+
+def take_apart(message: Message, body: Iterable[bytes], machine_written: Callable[[str], bool]) -> Report:
+    """Read the report that a message is; `machine_written` tells by its media type what to read."""
+    report = Report(message)
+    kind = content_type(message.header)
     if not kind.boundary:
         report.problems.append("its Content-Type names no boundary, so that nothing can be told apart in it")
         return report
@@ -92,15 +107,15 @@ def _take_text(part: Part, left: int, report: Report) -> int:
 # ---- what both kinds of report share
 
 
-def messages(report: Report, record: Record, stage: Stage, place: Place, index: int | None) -> Items:
+def messages(report: Report, record: Record, stage: Stage, place: Place) -> Items:
     """The message that a report is about, then an error for each thing that is wrong with the report.
 
     Its number in the report is 0 where it has none, as positions in it are none in the file.
     """
-    origin: Origin = place.origin(index or 0)
+    origin = place.origin(report.index or 0)
     yield Message.from_bytes(report.enclosed or b"", stage=place.stage or stage, origin=origin, record=record)
     for problem in report.problems:
-        yield place.error(problem, index)
+        yield report.error(problem, place)
 
 
 def sightings(value: str, roles: Iterable[Role], path: str, number: int) -> Iterator[Sighting]:
@@ -110,12 +125,14 @@ def sightings(value: str, roles: Iterable[Role], path: str, number: int) -> Iter
             yield Sighting(box.address, role, path, number, box.tier, None, box.name)
 
 
-def outer_sightings(header: Header) -> Iterator[Sighting]:
-    """The addresses of the report's own header: mentioned, as they receive the report and not the message.
+def outer_sightings(message: Message, envelope: Role) -> Iterator[Sighting]:
+    """The addresses of the report itself: mentioned, as they receive the report and not the message.
 
-    A Bcc or a control field keeps its role: a sender who forges a report must not hide a recipient by it.
+    A Bcc or a control field keeps its role: a sender who forges a report must not hide a recipient by it. `envelope`
+    is the role of whom the report went to.
     """
-    for sighting in Message(header, stage=Stage.UNKNOWN).sightings:
+    for sighting in message.sightings:
         if sighting.role is not Role.THREAD:
-            role = sighting.role if sighting.role in _ASKS else Role.MENTIONED
+            role = envelope if sighting.role is Role.ENVELOPE else Role.MENTIONED
+            role = sighting.role if sighting.role in _ASKS else role
             yield sighting._replace(role=role, field=f"report:{sighting.field}", span=None)

@@ -1,27 +1,26 @@
-"""A single message as it travels (RFC 5322): the header block is read, the body is not."""
+"""A single message as it travels (RFC 5322): the header block is read, the body only where the kind asks for it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 
-from headerguard.sources.window import Items, Place, Window
+from headerguard.sources.body import Body
+from headerguard.sources.window import AHEAD, Items, Place, Window
 
-__all__ = ["AHEAD", "FIELD", "LIMIT", "TOO_LONG", "block_end", "first_line", "has_field", "not_mail", "read"]
+__all__ = ["FIELD", "LIMIT", "TOO_LONG", "block_end", "first_line", "has_field", "not_mail", "read"]
 
 LIMIT = 64 << 20
 """Octets of a header block that are read at most (64 MiB); no mail system takes as much."""
 HEAD = 1 << 16
 """Octets in which a first header field must turn up (64 KiB)."""
-AHEAD = 2_048
-"""Octets beyond a step that are in memory when a `Cut` looks at it."""
 TOO_LONG = f"its header block is longer than {LIMIT >> 20} MiB; the rest of it was not read"
 _STEP = 4_096
 _OVERLAP = 8
 """Octets looked at twice, so that no line end or "From " that spans two steps is missed."""
 
 Cut = Callable[[Window, int, int], int]
-"""Gives the index between two at which a header block ends without an empty line; -1 for none."""
+"""Gives the index between two at which a header block ends without an empty line; -1 for none; see AHEAD."""
 
 FIELD = re.compile(rb"(?:\xef\xbb\xbf)?[A-Za-z0-9_][!-9;-~]{0,200}+[ \t]*+:(?!//)")
 """How a header field starts: narrower than RFC 5322 section 2.2, to leave out JSON, XML and web addresses."""
@@ -61,7 +60,7 @@ def read(window: Window, place: Place) -> Items:
             yield place.error(f"not a mail message ({problem})")
         return
     end, whole = block_end(window, 0)
-    yield place.message(bytes(window.data[:end]))
+    yield from place.reader(place.message(bytes(window.data[:end])), Body(window, end), place)
     if not whole and end >= LIMIT:
         yield place.error(TOO_LONG)
     window.finish()

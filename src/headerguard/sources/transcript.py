@@ -13,8 +13,10 @@ from typing import Any
 
 from headerguard.address import Address
 from headerguard.errors import SourceError
+from headerguard.header import encode_octets
 from headerguard.message import Envelope, Message, Record
 from headerguard.sources import rfc5322
+from headerguard.sources.body import Body, unquoted
 from headerguard.sources.json_values import BrokenValueError, values
 from headerguard.sources.path import cut, original, originals, reverse_path
 from headerguard.sources.rfc5322 import block_end, has_field
@@ -94,9 +96,8 @@ _ANEW = frozenset(("MAIL FROM:", "RSET", "QUIT", "HELO", "EHLO", "LHLO"))
 """Commands that end a transaction (RFC 5321 sections 4.1.1.5 and 4.1.4)."""
 # A writer with CRLF may leave LF "." LF in a body. To take it for the end makes a phantom; not to could lose messages.
 _END = re.compile(rb"\n\.\r?(?:\n|\Z)")
-_KEEP = 4
-"""Octets kept when a body is let go, so that "\\n.\\r\\n" is found where two chunks meet."""
 _STUFFED = re.compile(rb"^\.", re.MULTILINE)
+_DOT = re.compile(rb"\.")
 _TOO_LONG = "-" * LINE
 
 
@@ -175,39 +176,25 @@ class _Batch:
         transaction, self.open = self.open or _Transaction(), None
         end, whole = block_end(self.window, self.end, _ended)
         block = bytes(self.window.data[self.end : end])
-        yield Message.from_bytes(
+        message = Message.from_bytes(
             _STUFFED.sub(b"", block),
             transaction.envelope(),
             self.place.stage,
             origin=self.place.origin(self.index),
             record=transaction.record(),
         )
+        body = Body(self.window, end, _past_message)
+        yield from self.place.reader(message, unquoted(body, _DOT), self.place)
         if not transaction.recipients:
             yield self._error("DATA without a recipient")
         if not has_field(block, 0, len(block)):
             yield self._error("its message has no header field")
         if not whole and len(block) >= rfc5322.LIMIT:
             yield self._error(rfc5322.TOO_LONG)
-        if not self._past_message(end):
+        if not body.leave():
             yield self._error("no line with a dot ends its message; what is there was read")
-        self.index += 1
-
-    def _past_message(self, at: int) -> bool:
-        """Move behind the line that ends a message; False where the copy ends first."""
-        window, low = self.window, at - 1
         self.end = 0
-        while True:
-            window.hold(low + CHUNK)
-            high = len(window.data)
-            match = _END.search(window.data, low)
-            if match and _is_whole(match, window):
-                window.release(match.end())
-                return True
-            if window.ended:
-                window.release(high)
-                return False
-            window.release(max(low, high - _KEEP))
-            low = 0
+        self.index += 1
 
     def _line(self) -> str | None:
         """The next line without its end; None at the end of the copy."""
@@ -247,6 +234,12 @@ def _ended(window: Window, low: int, high: int) -> int:
     return match.start() + 1 if match and _is_whole(match, window) else -1
 
 
+def _past_message(window: Window, low: int, high: int) -> tuple[int, int] | None:
+    """Where a message ends, and what is behind the line that ends it starts; the line may lie on both sides of high."""
+    match = _END.search(window.data, low)
+    return (match.start() + 1, match.end()) if match and _is_whole(match, window) else None
+
+
 def _is_whole(match: re.Match[bytes], window: Window) -> bool:
     """Whether a line that may end a message has its end, or the copy has."""
     return match[0].endswith(b"\n") or (window.ended and match.end() == len(window.data))
@@ -263,6 +256,7 @@ _CALLBACK = re.compile(
 _OUTSIDE = frozenset(("connect", "helo", "close"))
 """Callbacks that stand outside of transactions."""
 _BEHIND_HEADER = frozenset(("eoh", "body", "eom"))
+_NO_MORE = object()
 _ADDED_LATER = "a milter sees no recipient that its mail server adds afterwards, and no Bcc that it took out before"
 _NO_HEADER = "no header callback: who of the recipients is shown to the others cannot be told"
 _NO_END = "no eoh callback: the last fields of the header may be missing"
@@ -288,14 +282,15 @@ class _Callbacks:
     """The callbacks of a milter, one after the other."""
 
     def __init__(self, window: Window, place: Place) -> None:
-        self.window, self.place = window, place
+        self.events, self.place = _events(window), place
+        self.back: list[Any] = []
         self.open: _Transaction | None = None
         self.index = 0
 
     def read(self) -> Items:
         """Every message among them."""
         lost = False
-        for event in _events(self.window):
+        for event in iter(self._next, _NO_MORE):
             name = event.get("cb") if isinstance(event, dict) else None
             if isinstance(name, str):
                 yield from self._callback(name, event)
@@ -307,7 +302,9 @@ class _Callbacks:
     def _callback(self, name: str, event: dict[str, Any]) -> Items:
         if self.open and name in _BEHIND_HEADER:
             self.open.headed = True
-        if name in _OUTSIDE:
+            self.back.append(event)
+            yield from self._finished()
+        elif name in _OUTSIDE:
             yield from self._finished()
         elif name == "abort":
             yield from self._finished(aborted=True)
@@ -352,14 +349,29 @@ class _Callbacks:
             yield self._error(f"no header follows envfrom and {len(transaction.recipients)} envrcpt")
         else:
             spot = _NO_HEADER if bare else "" if transaction.headed else _NO_END
-            yield Message.from_items(
+            message = Message.from_items(
                 transaction.items,
                 transaction.envelope(),
                 self.place.stage,
                 origin=self.place.origin(self.index),
                 record=transaction.record(*filter(None, (spot, _ADDED_LATER))),
             )
+            yield from self.place.reader(message, self._body(), self.place)
         self.index += 1
+
+    def _next(self) -> Any:
+        """The next callback, or what stands in its place."""
+        return self.back.pop() if self.back else next(self.events, _NO_MORE)
+
+    def _body(self) -> Iterator[bytes]:
+        """The body, which body callbacks hold piece by piece; what comes after them is put back."""
+        for event in iter(self._next, _NO_MORE):
+            name = event.get("cb") if isinstance(event, dict) else None
+            if name == "body":
+                yield from map(encode_octets, _arguments(event)[:1])
+            elif name != "eoh":
+                self.back.append(event)
+                return
 
     def _error(self, problem: str) -> SourceError:
         return self.place.error(problem, self.index)

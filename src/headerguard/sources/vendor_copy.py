@@ -7,24 +7,24 @@ mailbox of Postfix stamps its own address on everything.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 
 from headerguard.fields import VISIBLE, Role
 from headerguard.message import Message, Record, Sighting
-from headerguard.sources import rfc5322
-from headerguard.sources.window import Items, Place, Reader, Window
+from headerguard.sources.window import Items, MessageReader, Place
 
 __all__ = ["read_archived", "read_single", "read_submitted"]
 
 Stated = Callable[[Message], Iterable[Sighting]]
 
 
-def _read(stated: Stated, window: Window, place: Place) -> Items:
-    for item in rfc5322.read(window, place):
-        if isinstance(item, Message) and (found := tuple(stated(item))):
-            yield Message(item.header, item.envelope, item.stage, item.account, item.origin, Record(found))
-        else:
-            yield item
+def _read(stated: Stated, message: Message, body: Iterable[bytes], place: Place) -> Items:
+    found, record = tuple(stated(message)), message.record or Record()
+    if found:
+        record = replace(record, sightings=(*record.sightings, *found))
+        message = Message(message.header, message.envelope, message.stage, message.account, message.origin, record)
+    yield message
 
 
 def _controls(message: Message) -> Iterable[Sighting]:
@@ -44,9 +44,9 @@ def _archives(message: Message) -> Iterable[Sighting]:
     return (s._replace(role=Role.ARCHIVE) for s in stamped if s.field in ("x-original-to", "delivered-to"))
 
 
-read_submitted: Reader = partial(_read, _controls)
+read_submitted: MessageReader = partial(_read, _controls)
 """A message on its way to an ESP that takes recipients from Bcc."""
-read_single: Reader = partial(_read, _sole_recipient)
+read_single: MessageReader = partial(_read, _sole_recipient)
 """A message that an ESP delivered to one recipient alone."""
-read_archived: Reader = partial(_read, _archives)
+read_archived: MessageReader = partial(_read, _archives)
 """A message in the archive mailbox of a mail server."""

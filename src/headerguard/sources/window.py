@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from typing import NamedTuple, Protocol
 
 from headerguard.errors import SourceError
 from headerguard.message import Message, Origin, Stage
 
-__all__ = ["CHUNK", "FIRST", "Items", "Place", "Progress", "Readable", "Reader", "Seekable", "Window", "read_path"]
+__all__ = [
+    "AHEAD",
+    "CHUNK",
+    "FIRST",
+    "Items",
+    "MessageReader",
+    "Place",
+    "Progress",
+    "Readable",
+    "Reader",
+    "Seekable",
+    "Window",
+    "read_path",
+    "read_plain",
+]
 
 FIRST = 16_384
 """Octets of the first look at a file: nearly every header block ends within them."""
 CHUNK = 1 << 20
 """Octets read at a time from a container (1 MiB)."""
+AHEAD = 2_048
+"""Octets beyond an index that are in memory when a line there is looked at."""
 PEEK = 2 * CHUNK
 """How far ahead a window looks where it cannot seek: this much is kept in memory."""
 
@@ -42,6 +58,11 @@ class Seekable(Readable, Protocol):
         ...
 
 
+def read_plain(message: Message, body: Iterable[bytes], place: Place) -> Items:
+    """Give a message as it is."""
+    yield message
+
+
 class Place(NamedTuple):
     """Where a copy was found and what the caller said about it; makes its messages and its errors."""
 
@@ -51,6 +72,8 @@ class Place(NamedTuple):
     """The path as the caller gave it, joined with what was found under it; None for octets without a name."""
     stage: Stage | None
     """What the caller, or the kind, says that the copies show; None leaves it to the message."""
+    reader: MessageReader = read_plain
+    """What makes of each message here what it stands for: a report, say, is about another message."""
 
     def message(self, octets: bytes, index: int | None = None) -> Message:
         """The message whose header block `octets` is; `index` is its number in its container."""
@@ -74,6 +97,9 @@ class Place(NamedTuple):
 
 Items = Generator[Message | SourceError, None, None]
 """What a reader gives, in order: messages, and an error for each record that it could not read in full."""
+
+MessageReader = Callable[[Message, Iterable[bytes], Place], Items]
+"""Reads one message, cut out of whatever holds it: its header with all that its container says of it, and its body."""
 
 
 class Window:
@@ -182,7 +208,7 @@ Reader = Callable[[Window, Place], Items]
 
 def read_path(path: str, reader: Reader, place: Place, progress: Progress | None = None) -> Items:
     """Open one file, let `reader` read it, close it. What the system refuses is an error item."""
-    here = Place(place.kind, path, place.stage)
+    here = place._replace(path=path)
     try:
         file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed below; a with block cannot tell whose OSError it is
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
