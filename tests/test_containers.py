@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from headerguard.errors import SourceError
 from headerguard.message import Message
-from headerguard.sources import archives, compressed, read, total, window
+from headerguard.sources import archives, compressed, read, spool, total, window
 from headerguard.sources.compressed import DENSE
 from headerguard.sources.containers import NESTED
 
@@ -541,7 +541,7 @@ def test_archives_in_archives_are_not_opened() -> None:
 
 def test_a_zip_archive_that_cannot_seek_is_spooled_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     octets = zipped({"a": block(0)})
-    monkeypatch.setattr(archives, "SPOOL", 4 << 20)
+    monkeypatch.setattr(spool, "SPOOL", 4 << 20)
     assert subjects(Stream(octets)) == numbers(0)
     messages, errors = collect(Stream(zipped({"a": bytes(5 << 20)}, zipfile.ZIP_STORED)))
     assert messages == []

@@ -19,6 +19,7 @@ from headerguard.sources import (
     delivery_status,
     journal,
     mailbox,
+    outlook_msg,
     payload,
     postfix_log,
     reported,
@@ -173,6 +174,11 @@ KINDS |= {
         'JSON of which the first object has the name of a callback under "cb".',
         transcript.read_milter,
     ),
+    outlook_msg.KIND: Kind(
+        "A message as Outlook saves it (.msg): its recipients with Bcc, and its header where it has one.",
+        "An OLE compound file that holds the properties of a message.",
+        outlook_msg.read,
+    ),
     postfix_log.KIND: Kind(
         "A log of Postfix: sender and recipients of each queue id.",
         "A file that starts as syslog writes, with a line of Postfix in its first 64 KiB.",
@@ -197,7 +203,7 @@ _HOLDERS: tuple[Callable[[Window], str | None], ...] = (
     transcript.recognise_milter,
 )
 """Of files that hold messages of any kind; one a family, as in the table after it."""
-_RECOGNISERS = (*_HOLDERS, postfix_log.recognise, payload.recognise)
+_RECOGNISERS = (*_HOLDERS, outlook_msg.recognise, postfix_log.recognise, payload.recognise)
 """Asked in this order for the kind of a file; what none of them knows is read as "eml"."""
 
 

@@ -13,11 +13,10 @@ import re
 import stat
 import struct
 import tarfile
-import tempfile
 import zlib
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from headerguard.sources.compressed import (
     FREE,
@@ -30,14 +29,11 @@ from headerguard.sources.compressed import (
     Unpacked,
     UnreadableError,
 )
+from headerguard.sources.spool import spooled
 from headerguard.sources.window import CHUNK, Readable, Seekable, Window, reason
 
 __all__ = ["Member", "Members", "archive", "tar_members", "zip_members"]
 
-SPOOL = 1 << 30
-"""Octets of a ZIP archive that cannot seek that are kept in an anonymous temporary file at most (1 GiB)."""
-_SPOOL_MEMORY = 4 << 20
-"""Octets of a spooled archive that stay in memory (4 MiB)."""
 _LONG = 1 << 20
 """Octets that an extended header of tar may have (1 MiB)."""
 
@@ -216,24 +212,11 @@ def zip_members(window: Window, gauge: Gauge, *, from_disk: bool) -> Members:
         yield from _zip_members(file, size, dealt, gauge, from_disk)
         dealt.count(dealt.left)
         return
-    with tempfile.SpooledTemporaryFile(_SPOOL_MEMORY) as spool:
-        try:
-            size = _spool(window, spool)
-        except OSError as error:
-            yield f"cannot be read: {reason(error)}"
-            return
-        yield from _zip_members(spool, size, _Dealt(window, 0), gauge, from_disk)
-
-
-def _spool(window: Window, spool: IO[bytes]) -> int:
-    """Copy a window into a temporary file; its size. Raises OSError where that is too much, or does not fit."""
-    octets, size = Octets(window), 0
-    while step := octets.read(CHUNK):
-        size += len(step)
-        if size > SPOOL:
-            raise UnreadableError(f"a ZIP archive of more than {SPOOL >> 20} MiB must be given by its path")
-        spool.write(step)
-    return size
+    try:
+        with spooled(window, "a ZIP archive") as (spool, size):
+            yield from _zip_members(spool, size, _Dealt(window, 0), gauge, from_disk)
+    except OSError as error:
+        yield f"cannot be read: {reason(error)}"
 
 
 def _zip_members(file: Seekable, size: int, dealt: _Dealt, gauge: Gauge, from_disk: bool) -> Members:

@@ -30,6 +30,7 @@ OBTAINED: dict[str, str] = {
     "delivery_status": "Keep what arrives at the bounce address.",
     "exim_bsmtp": "Set use_bsmtp on an appendfile or pipe transport.",
     "milter_events": "Write the callbacks of a milter down, one object each.",
+    "outlook_msg": "Save a message from Outlook, or drag it onto a folder of the disk.",
     "postfix_log": "Take the mail log.",
     "json": "Take any payload.",
 }
@@ -44,6 +45,9 @@ BLIND_SPOTS: dict[str, tuple[str, ...]] = {
     "google_routing_copy": ("this is the copy of one route: other recipients are invisible here",),
     "m365_autoforward": ("whom it is forwarded to stands in the envelope alone",),
     "resent_block": ("where Resent- fields stand, sendmail -t takes the recipients from them alone",),
+    "outlook_msg": (
+        "what was saved from a folder of sent mail has no header: what a server added later is invisible here",
+    ),
     "json": ("nothing says who receives this",),
 }
 """What a copy cannot show, by kind, beside what the message itself tells; payloads say it in their table."""
