@@ -106,10 +106,10 @@ def test_every_place_is_a_sighting() -> None:
         ("(nothing)", []),
     ],
 )
-def test_only_the_for_clause_of_received_is_read(value: str, addresses: list[str]) -> None:
+def test_only_the_for_clause_of_received_says_who_got_it(value: str, addresses: list[str]) -> None:
     message = read(f"Received: {value}")
-    assert [str(s.address) for s in message.sightings] == addresses
-    assert {s.role for s in message.sightings} <= {Role.DELIVERED}
+    assert [str(s.address) for s in message.sightings_of({Role.DELIVERED})] == addresses
+    assert {s.role for s in message.sightings} <= {Role.DELIVERED, Role.MENTIONED}
     assert message.recipients == ()
 
 
