@@ -425,6 +425,7 @@ class _Completion:
 
     def __init__(self, message: Message, stream: str) -> None:
         self.message, self.stream = message, stream
+        self.texts: dict[tuple[int, int], str] = {}
         self.occurrences: dict[int, int] | None = None
         self.places: dict[tuple[str, str, int, tuple[int, int] | None, str], str] | None = None
 
@@ -442,14 +443,20 @@ class _Completion:
         text, span, occurrence = evidence.text, evidence.span, evidence.occurrence
         if span is not None:
             occurrence = self._occurrences().get(span[0], occurrence)
-            octets = self.message.header.text[span[0] : span[1]].encode("latin-1")
-            text = octets.decode("utf-8", "replace")
+            text = self._text(span)
         elif evidence.field == "rcpt to" and self.message.envelope:
             text = self.message.envelope.rcpt_to[evidence.occurrence]
         elif evidence.field == "mail from" and self.message.envelope:
             text = self.message.envelope.mail_from or text
         key = (evidence.place, evidence.field, evidence.occurrence, span, evidence.text)
         return replace(evidence, text=text, occurrence=occurrence, place=self._places().get(key, evidence.place))
+
+    def _text(self, span: tuple[int, int]) -> str:
+        """The source there, once for all the findings on a field that packs thousands of addresses."""
+        if span not in self.texts:
+            octets = self.message.header.text[span[0] : span[1]].encode("latin-1")
+            self.texts[span] = octets.decode("utf-8", "replace")
+        return self.texts[span]
 
     def _occurrences(self) -> dict[int, int]:
         """Which of its name the field is that starts at an offset."""
