@@ -63,6 +63,7 @@ class Grammar(NamedTuple):
 
 _NULL_PATH = re.compile(r"[ \t\r\n]*+<?[ \t\r\n]*+>?[ \t\r\n]*+")
 _PATH = r"(?:<[^<>;\r\n]*>|[^\s<>();,]+)"
+_RECEIVED_FOR = re.compile(r"[ \t\r\n]for[ \t\r\n]++(<[^<>;\r\n]*@[^<>;\r\n]*>)[ \t\r\n]*+(?:;|\Z)")
 _RECEIVED_CLAUSE = re.compile(
     rf"[ \t\r\n](for|id)[ \t\r\n]++({_PATH}(?:[ \t\r\n]*+,[ \t\r\n]*+{_PATH})*+)", re.IGNORECASE
 )
@@ -81,8 +82,13 @@ def _received(text: str, start: int, end: int) -> Reading:
     What other clauses and comments hold (envelope-from, the user who logged in, ORCPT) is mentioned; an id is no
     address.
     """
-    if text.find("@", start, end) < 0 and text.find("%40", start, end) < 0:
-        return Reading([], [])
+    signs = text.count("@", start, end)
+    if text.find("%40", start, end) < 0:
+        if not signs:
+            return Reading([], [])
+        if signs == 1 and (found := _RECEIVED_FOR.search(text, start, end)):  # as nearly every server writes it
+            mailboxes, _ = lex(text, found.start(1), found.end(1))
+            return Reading([box for box in mailboxes if box.tier is not Tier.CANDIDATE], [])
     boxes: list[Mailbox] = []
     rest = start
     for found in _RECEIVED_CLAUSE.finditer(text, start, end):
