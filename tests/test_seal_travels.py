@@ -358,13 +358,15 @@ def test_a_replay_with_its_old_date_is_told_by_the_last_hop_and_the_envelope() -
     assert told(Message.from_bytes(lines, Envelope("", (JANE,), observed=NOW))) == set()
 
 
-def test_the_same_seal_on_another_message_for_the_same_recipients_is_believed() -> None:
+def test_the_same_seal_on_another_message_is_believed_and_told_by_the_reconciliation() -> None:
     seal = sealed(JANE)
     one, other = (
         Message.from_bytes(octets(f"Message-ID: <m{n}@shop.example>", DATE, f"To: {JANE}", f"X-Seal: {seal}"))
         for n in (1, 2)
     )
     assert found(one) == found(other) == []
+    assert [f.rule for f in guard.reconcile([one, other]).findings] == ["replayed-seal"]
+    assert guard.reconcile([one, one]).findings == ()
 
 
 def test_the_text_of_a_message_is_not_searched_for_seals() -> None:

@@ -39,6 +39,7 @@ STREET = (
     "sources",
     "setting",
     "config",
+    "logical",
     "reconcile",
     "guard",
     "rendering",

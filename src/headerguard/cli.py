@@ -190,7 +190,7 @@ def _add_reconcile(commands: Any) -> None:
         metavar="SEVERITY",
         help=f"exit with 1 from this severity on: {', '.join(_SEVERITIES)} (configuration, else medium)",
     )
-    _add_format(reconcile)
+    _add_format(reconcile, _FORMATS)
 
 
 def _add_show(commands: Any) -> None:
@@ -217,8 +217,8 @@ def _add_rules(commands: Any) -> None:
     _add_format(_command(commands, "rules", "rules", "list the rules that are installed"))
 
 
-def _add_format(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--format", choices=("text", "json"), default="text", help="how to write it (%(default)s)")
+def _add_format(command: argparse.ArgumentParser, formats: Sequence[str] = ("text", "json")) -> None:
+    command.add_argument("--format", choices=formats, default="text", help="how to write it (%(default)s)")
 
 
 def _add_baseline(commands: Any) -> None:

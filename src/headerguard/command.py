@@ -21,7 +21,8 @@ from headerguard.fields import Role
 from headerguard.finding import Severity
 from headerguard.guard import Guard
 from headerguard.message import Message
-from headerguard.rendering.joined import joined_record, joined_text
+from headerguard.rendering.joined import joined_line, joined_record, joined_report, joined_text
+from headerguard.rule import Compared
 from headerguard.sources import read, total
 from headerguard.terminal import Tally, Terminal, dumps, label, render, show_record, stream, visible
 
@@ -179,13 +180,18 @@ def learn(arguments: Namespace, terminal: Terminal) -> int:
 def reconcile(arguments: Namespace, terminal: Terminal) -> int:
     """Join copies over stages."""
     config = _configuration(arguments, terminal)
-    guard, tally = Guard(rules=(), config=config), Tally()
+    guard, tally = Guard(config=config), Tally()
     with _reading(arguments, terminal, tally) as messages:
         joined = guard.reconcile(messages)
     if arguments.format == "json":
         terminal.lines([dumps(joined_record(joined))])
-    else:
+    elif arguments.format == "text":
         terminal.lines(joined_text(joined))
+    else:
+        speaking = [type(rule) for rule in guard.rules if isinstance(rule, Compared)]
+        for piece in stream([joined_report(joined)], arguments.format, rules=speaking, tally=tally):
+            terminal.write(piece)
+        terminal.say(joined_line(joined))
     if tally.unreadable or not joined.copies:
         return INCOMPLETE
     return FINDINGS if joined.worst is not None and joined.worst >= config.fail_on else CLEAN

@@ -15,7 +15,7 @@ from headerguard.fields import CATALOGUE, HIDDEN, MARKED, Role
 from headerguard.finding import Evidence, Failure, Finding, Report, Severity, Skipped
 from headerguard.message import Envelope, Message, Stage
 from headerguard.reconcile import Reconciliation, reconcile
-from headerguard.rule import Bound, Declared, Example, Known, Rule
+from headerguard.rule import Bound, Compared, Declared, Example, Known, Rule
 from headerguard.seal import Seal, believe, make_key, make_seal, read_key
 from headerguard.sources import blind_spots, read
 from headerguard.stream import Level
@@ -39,6 +39,7 @@ _UNMET = {
     "header": "this copy has no header",
     "events": "this copy is not an event",
     "declared": "no recipients were declared",
+    "copies": "only a reconciliation has all copies",
 }
 
 
@@ -59,6 +60,7 @@ class Guard:
         self.config = config or default()
         chosen = self.config.rules if rules is None else rules
         self.rules: tuple[Rule, ...] = tuple(rule() if isinstance(rule, type) else rule for rule in chosen)
+        self._usual = {rule.id: rule.severity for rule in self.rules}
         self.baseline = Baseline() if baseline is None else baseline
         self._elsewhere = frozenset[str]().union(*(rule.fields for rule in self.rules)) - CATALOGUE.keys()
         # What occurs in a copy -> the rules that look at it, and those that cannot.
@@ -233,14 +235,10 @@ class Guard:
     ) -> tuple[tuple[Finding, ...], tuple[Finding, ...], tuple[str, ...]]:
         """Complete the findings, weigh them as configured, and set apart what is allowed."""
         complete = _Completion(message, stream)
-        usual = {rule.id: rule.severity for rule in self.rules}
         today = _today(message, now) if self.config.allow else None
         judged, allowed, notes = [], [], []
         for finding in findings:
-            severity = finding.severity
-            if finding.rule in self.config.severities:  # what weighs less than usual does so under any severity
-                severity = Severity(max(self.config.severities[finding.rule] + severity - usual[finding.rule], 1))
-            done = complete(finding, severity)
+            done = complete(finding, self._weight(finding))
             covering = [a for a in self.config.allow if a.covers(done.rule, done.subject, stream)]
             if any(allowance.in_force(today) for allowance in covering):
                 allowed.append(done)
@@ -252,14 +250,26 @@ class Guard:
         judged.sort(key=lambda f: (-f.severity, f.rule, f.subject))
         return tuple(judged), tuple(allowed), tuple(dict.fromkeys(notes))
 
+    def _weight(self, finding: Finding) -> Severity:
+        """The severity as configured; what weighs less than its rule usually does so under any severity."""
+        configured = self.config.severities.get(finding.rule)
+        return (
+            Severity(max(configured + finding.severity - self._usual[finding.rule], 1))
+            if configured
+            else finding.severity
+        )
+
     def reconcile(self, copies: Iterable[Message]) -> Reconciliation:
         """Join copies of the same logical messages over stages, and say in which layer a recipient got in.
 
         Any number, in any order, in bounded memory. Copies with a seal that can be believed are held against it,
-        others against what was submitted. What is allowed is left out.
+        others against what was submitted. Those of the rules speak that compare copies; what is allowed is left out.
         """
-        joined = reconcile(copies, self._sealed, self.suffixes, self.config.own_domains)
-        return replace(joined, findings=tuple(f for f in joined.findings if not self._is_declared(f)))
+        rules = {rule.id: rule for rule in self.rules if isinstance(rule, Compared)}
+        return reconcile(copies, self._sealed, rules, self.suffixes, self.config.own_domains, self._weighed)
+
+    def _weighed(self, finding: Finding) -> Finding | None:
+        return None if self._is_declared(finding) else replace(finding, severity=self._weight(finding))
 
     def _sealed(self, copy: Message) -> Seal | None:
         found = self._believed(copy, None)
@@ -510,6 +520,8 @@ def _example_findings(rule: type[Rule] | Rule, example: Example, text: str) -> l
     guard = Guard([rule], config=config, seal_key=example.seal_key)
     for past in example.history:
         guard.learn(_copies(example, past))
+    if isinstance(guard.rules[0], Compared):
+        return list(guard.reconcile(_copies(example, text)).findings)
     reports = [guard.check(copy, envelope=example.envelope, **example.declared) for copy in _copies(example, text)]
     if failures := [failure for report in reports for failure in report.failures]:
         raise RuntimeError(failures[0].error)
@@ -519,6 +531,8 @@ def _example_findings(rule: type[Rule] | Rule, example: Example, text: str) -> l
 def _copies(example: Example, text: str) -> list[Message]:
     if example.kind is not None:
         return list(read(text.encode(), example.kind))
+    if "\n\n" in text:
+        return [copy for block in text.strip("\n").split("\n\n") for copy in read(_wire(f"{block}\n"))]
     return [Message.from_bytes(_wire(text), account=example.account)]
 
 

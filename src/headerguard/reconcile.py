@@ -1,43 +1,37 @@
-"""Copies of one logical message joined over stages: asked for, submitted, carried, delivered, reported.
+"""Copies of one logical message compared over stages: asked for, submitted, carried, delivered, reported.
 
 Copies are joined by every id that they share: the seal's own first, then those of ESPs and journals, the Message-ID,
-the queue id. What has been read waits in a temporary database on disk that nobody else can open and that is gone at the
-end, so memory is bounded and the order of the copies makes no difference.
+the queue id. Findings wait where the copies do, on disk, and the order of the copies makes no difference to any. What
+they mean is in `rules.disagreeing_copies`.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import IntFlag
+from typing import Any, NamedTuple
 
-from headerguard.address import Address, SuffixList
-from headerguard.fields import RECIPIENT, VISIBLE, Role
+from headerguard.address import SuffixList
 from headerguard.finding import Evidence, Finding, Severity
-from headerguard.message import Message, Stage
-from headerguard.seal import Seal, fold
+from headerguard.logical import Is, Joined, stored, taken_apart
+from headerguard.message import Message
+from headerguard.rule import Rule
+from headerguard.rules.disagreeing_copies import (
+    ConstantCompanion,
+    FoldedDelivery,
+    ReplayedSeal,
+    RevealedBlindRecipient,
+    UndeliveredRequest,
+    UnrequestedDelivery,
+)
+from headerguard.seal import Seal
 
-__all__ = ["Reconciliation", "reconcile"]
+__all__ = ["FINDINGS", "Reconciliation", "reconcile"]
 
-COMPANIONS = 3
-"""Unrelated registrable domains beside which an address that nobody asked for is a constant companion."""
-SHARE = 0.02
-"""The least share of the messages with several recipients that it is in."""
-
-
-class _Is(IntFlag):
-    """What a place makes of an address."""
-
-    SUBMITTED = 1
-    CARRIED = 2
-    REPORTED = 4
-    VISIBLE = 8
-    BLIND = 16
-    SEALED = 32
-    SEALED_BLIND = 64
-    MEANT = 128
+FINDINGS = 10_000
+"""Findings that are handed out, the strongest; the others are counted."""
+_MAILING = 50
+"""Recipients of one message above which it says nothing about the company that they keep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +49,9 @@ class Reconciliation:
     ambiguous: int
     """Copies of messages that carry more than one seal, so that two messages may have been taken for one."""
     findings: tuple[Finding, ...] = field(default=())
-    """The strongest first."""
+    """The strongest first, at most `FINDINGS`."""
+    omitted: int = 0
+    """Findings besides, none stronger than the last."""
 
     @property
     def worst(self) -> Severity | None:
@@ -66,299 +62,226 @@ class Reconciliation:
 def reconcile(
     copies: Iterable[Message],
     believed: Callable[[Message], Seal | None],
+    rules: Mapping[str, Rule],
     suffixes: SuffixList,
     own_domains: frozenset[str] = frozenset(),
+    weighed: Callable[[Finding], Finding | None] = lambda finding: finding,
 ) -> Reconciliation:
-    """Join copies and compare what each stage shows; `believed` gives the seal of a copy."""
-    with _Store() as store:
+    """Join copies and compare what each stage shows.
+
+    `believed` gives the seal of a copy, `rules` are those that may speak, by id, and `weighed` gives a finding as it is
+    to be reported, None for one that is allowed.
+    """
+    with Joined() as store:
         for message in copies:
             store.add(message, believed(message))
-        return store.result(suffixes, own_domains)
+        return _Comparison(store, rules, suffixes, own_domains, weighed).result()
 
 
-_TABLES = """
-PRAGMA journal_mode = OFF;
-PRAGMA synchronous = OFF;
-PRAGMA cache_size = -65536;
-CREATE TABLE copy (number INTEGER PRIMARY KEY, part INTEGER, stage TEXT, sealed TEXT, apart INTEGER, count INTEGER);
-CREATE TABLE id (text TEXT PRIMARY KEY, part INTEGER) WITHOUT ROWID;
-CREATE TABLE part (number INTEGER PRIMARY KEY, root INTEGER);
-CREATE TABLE place (copy INTEGER, canonical TEXT, address TEXT, what INTEGER, field TEXT, folded TEXT);
+_REPLAYS = """
+SELECT sealed, stage, count(DISTINCT name), max(name) FROM copy JOIN seal ON seal.id = sealed
+    WHERE stage IN ('submitted', 'delivered', 'archive') GROUP BY sealed, stage
+    HAVING count(DISTINCT name) > CASE WHEN stage = 'submitted' AND NOT apart THEN 1
+    ELSE max(1, (length(shown) + length(blind)) / 6) END
+"""
+_FINDING = """
+INSERT INTO finding VALUES (?, CAST(? AS TEXT), ?, ?, CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), ?)
+    ON CONFLICT DO UPDATE SET severity = excluded.severity, layer = excluded.layer, summary = excluded.summary,
+    field = excluded.field, text = excluded.text, note = excluded.note
+    WHERE (-excluded.severity, excluded.layer, excluded.summary, excluded.field, excluded.text, excluded.note)
+    < (-severity, layer, summary, field, text, note)
+"""
+"""What is the same over many messages is told once, by the strongest, and by one that does not hang on the order."""
+
+
+class _Recipient(NamedTuple):
+    """One recipient of a logical message, with all that the copies say of both."""
+
+    part: int
+    canonical: str
+    folded: str
+    what: int
+    named: int
+    seen: str
+    copies: int
+    submitted: int
+    events: int
+    seals: int
+    recipients: int
+    told: int
+
+    @property
+    def address(self) -> str:
+        """As it stood at the first of its places."""
+        return taken_apart(self.seen)[0]
+
+    @property
+    def place(self) -> str:
+        """Stage and field of that."""
+        return taken_apart(self.seen)[1]
+
+
+_COMPARED = """
+SELECT recipient.part, canonical, folded, what, recipient.named, seen, copies, submitted, events, seals, recipients,
+    told FROM recipient JOIN message ON message.part = recipient.part JOIN facts ON facts.part = recipient.part
+    ORDER BY recipient.part
+"""
+_UNMET = """
+SELECT sealed, count - coalesce(named, 0), apart, copies FROM message LEFT JOIN facts ON facts.part = message.part
+    WHERE seals AND further AND count > coalesce(named, 0)
+"""
+_RIDERS = "SELECT canonical, count(*) FROM rider GROUP BY canonical HAVING count(*) >= ?"
+_BESIDE = """
+SELECT DISTINCT recipient.canonical FROM rider JOIN recipient ON recipient.part = rider.part WHERE rider.canonical = ?
+"""
+_SEEN = """
+SELECT min(seen) FROM rider JOIN recipient ON recipient.part = rider.part AND recipient.canonical = rider.canonical
+    WHERE rider.canonical = ?
 """
 
 
-class _Store:
-    """Copies that wait to be compared. `part` is a forest: parts with one root are one logical message."""
+class _Comparison:
+    """What the stages of each message, and the messages, disagree on."""
 
-    def __init__(self) -> None:
-        self.database = sqlite3.connect("")  # a private temporary file, which SQLite deletes when it closes it
-        self.database.executescript(_TABLES)
-        self.copies = 0
-
-    def __enter__(self) -> _Store:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.database.close()
-
-    # ---- taking copies in
-
-    def add(self, message: Message, seal: Seal | None) -> None:
-        """Take in one copy."""
-        number = self.copies
-        self.copies += 1
-        self.database.execute("INSERT INTO part VALUES (?, ?)", (number, number))
-        ids = {f"seal {seal.id}"} if seal else set()
-        for text in {*ids, *(f"id {text}" for text in _joining(message))}:
-            self._join(text, number)
-        self.database.execute(
-            "INSERT INTO copy VALUES (?, ?, ?, ?, ?, ?)",
-            (
-                number,
-                number,
-                str(message.stage),
-                seal.id if seal else None,
-                seal.apart if seal else 1,
-                len(seal.shown | seal.blind) if seal else 0,
-            ),
-        )
-        rows = [
-            (
-                number,
-                address.canonical,
-                str(address),
-                int(what | _sealed(seal, address)),
-                where,
-                fold(address.canonical),
-            )
-            for address, what, where in _places(message)
-        ]
-        self.database.executemany("INSERT INTO place VALUES (?, ?, ?, ?, ?, ?)", rows)
-
-    def _join(self, text: str, number: int) -> None:
-        found = self.database.execute("SELECT part FROM id WHERE text = ?", (text,)).fetchone()
-        if found is None:
-            self.database.execute("INSERT INTO id VALUES (?, ?)", (text, number))
-            return
-        one, other = self._root(found[0]), self._root(number)
-        self.database.execute("UPDATE part SET root = ? WHERE number = ?", (min(one, other), max(one, other)))
-
-    def _root(self, number: int) -> int:
-        path = []
-        while (
-            root := self.database.execute("SELECT root FROM part WHERE number = ?", (number,)).fetchone()[0]
-        ) != number:
-            path.append(number)
-            number = root
-        self.database.executemany(
-            "UPDATE part SET root = ? WHERE number = ?", [(number, passed) for passed in path[:-1]]
-        )
-        return number
-
-    # ---- comparing
-
-    def result(self, suffixes: SuffixList, own_domains: frozenset[str]) -> Reconciliation:
-        """Compare the copies of every logical message."""
-        for number in range(self.copies):
-            self.database.execute("UPDATE copy SET part = ? WHERE number = ?", (self._root(number), number))
-        self.database.execute("CREATE INDEX by_part ON copy (part)")
-        self.database.execute("CREATE INDEX by_copy ON place (copy)")
-        parts, single = self.database.execute(
-            "SELECT count(*), total(size = 1) FROM (SELECT count(*) size FROM copy GROUP BY part)"
-        ).fetchone()
-        ambiguous = self.database.execute(
-            "SELECT total(size) FROM (SELECT count(*) size FROM copy GROUP BY part HAVING count(DISTINCT sealed) > 1)"
-        ).fetchone()[0]
-        merged: dict[tuple[str | None, str, str], Finding] = {}
-        companions = _Companions(suffixes, own_domains)
-        for logical in self._logical():
-            companions.add(logical)
-            for finding in logical.findings():
-                merged.setdefault(finding.key, finding)
-        for finding in companions.findings():
-            merged.setdefault(finding.key, finding)
-        findings = sorted(merged.values(), key=lambda f: (-f.severity, f.rule, f.subject))
-        alone = int(single)
-        return Reconciliation(self.copies, parts, self.copies - alone, alone, int(ambiguous), tuple(findings))
-
-    def _logical(self) -> Iterator[_Logical]:
-        rows = self.database.execute(
-            "SELECT copy.part, copy.number, stage, sealed, apart, count, canonical, address, what, field, folded"
-            " FROM copy LEFT JOIN place ON place.copy = copy.number ORDER BY copy.part, canonical, what, address, field"
-        )
-        current: _Logical | None = None
-        for part, number, stage, sealed, apart, count, canonical, address, what, where, folded in rows:
-            if current is None or current.part != part:
-                if current is not None:
-                    yield current
-                current = _Logical(part)
-            current.stages.add(Stage(stage))
-            current.copies.add(number)
-            if sealed is not None:
-                current.sealed, current.count = sealed, count
-            current.apart &= bool(apart)
-            if canonical is not None:
-                current.add(canonical, address, _Is(what), where, folded, stage)
-        if current is not None:
-            yield current
-
-
-def _joining(message: Message) -> Iterator[str]:
-    """The ids of a copy; SendGrid's ends in what differs from recipient to recipient (Event Webhook reference)."""
-    for text in message.correlation:
-        yield text
-        if ".filter" in text:
-            yield text.partition(".filter")[0]
-
-
-def _places(message: Message) -> Iterator[tuple[Address, _Is, str]]:
-    """Every recipient of a copy with what its place makes of it."""
-    submitted = message.stage is Stage.SUBMITTED
-    for s in message.sightings_of(RECIPIENT | {Role.DELIVERED}):
-        if s.role is Role.ARCHIVE and message.stage is Stage.ARCHIVE:
-            continue  # a copy from the archive names the archive
-        if s.role is Role.DELIVERED and message.stage is not Stage.EVENT:
-            continue  # a trace field tells of a hop, and the archive's mailbox is one
-        what = _Is.SUBMITTED if submitted else _Is.CARRIED if s.field == "rcpt to" else _Is.REPORTED
-        if s.role in VISIBLE:
-            what |= _Is.VISIBLE
-        if s.role in (Role.BCC, Role.RESENT_BCC):
-            what |= _Is.BLIND
-        yield s.address, what, s.field
-
-
-def _sealed(seal: Seal | None, address: Address) -> _Is:
-    if seal is None:
-        return _Is(0)
-    if seal.is_blind(address):
-        return _Is.SEALED | _Is.SEALED_BLIND
-    return _Is.SEALED if seal.allows(address) else _Is.MEANT if seal.means(address) else _Is(0)
-
-
-class _Logical:
-    """One logical message: every recipient, with all that the copies say of it."""
-
-    def __init__(self, part: int) -> None:
-        self.part = part
-        self.stages: set[Stage] = set()
-        self.copies: set[int] = set()
-        self.sealed: str | None = None
-        self.count, self.apart = 0, True
-        self.recipients: dict[str, _Is] = {}
-        self.exact: dict[str, tuple[str, str]] = {}
-        self.folded: dict[str, set[str]] = {}
-
-    def add(self, canonical: str, address: str, what: _Is, where: str, folded: str, stage: str) -> None:
-        """Note one place of one recipient."""
-        self.recipients[canonical] = self.recipients.get(canonical, _Is(0)) | what
-        self.exact.setdefault(canonical, (address, f"{stage}: {where}"))
-        self.folded.setdefault(folded, set()).add(canonical)
-
-    @property
-    def asked(self) -> frozenset[str] | None:
-        """Whom the application asked for: the seal, else what it submitted; None where no copy shows that."""
-        if self.sealed:
-            return frozenset(who for who, what in self.recipients.items() if what & _Is.SEALED)
-        submitted = frozenset(who for who, what in self.recipients.items() if what & _Is.SUBMITTED)
-        return submitted if Stage.SUBMITTED in self.stages else None
-
-    def findings(self) -> Iterator[Finding]:
-        """What the stages disagree on."""
-        asked = self.asked
-        if asked is None:
-            return
-        if self.count > len(asked) and self.stages != {Stage.SUBMITTED}:
-            yield self._unmet(self.count - len(asked))
-        for who, what in self.recipients.items():
-            if who not in asked:
-                yield self._stranger(who, what, asked)
-            elif what & _Is.VISIBLE and what & (_Is.SEALED_BLIND | _Is.BLIND) and not self._shown_when_submitted(what):
-                yield self._finding("revealed-blind-recipient", who, "a blind recipient stands where all can see it")
-            elif Stage.EVENT in self.stages and what & ~_Is.REPORTED == what and self._reports():
-                yield self._finding(
-                    "undelivered-request", who, "asked for, and no event tells of it", Severity.LOW, "unknown"
-                )
-
-    def _unmet(self, missing: int) -> Finding:
-        """Some that the seal holds and no copy names: by count alone, as a hash says nothing."""
-        evidence = Evidence("seal", "seal", 0, str(self.sealed), None, f"{len(self.copies)} copies")
-        severity = Severity.LOW if self.apart else Severity.MEDIUM
-        number = f"{missing} recipient" + ("" if missing == 1 else "s")
-        return Finding("undelivered-request", f"seal {self.sealed}", severity, f"no copy names {number}", (evidence,))
-
-    def _shown_when_submitted(self, what: _Is) -> bool:
-        return not self.sealed and bool(what & _Is.SUBMITTED) and not what & _Is.REPORTED
-
-    def _reports(self) -> bool:
-        return any(what & _Is.REPORTED for what in self.recipients.values())
-
-    def _stranger(self, who: str, what: _Is, asked: frozenset[str]) -> Finding:
-        twins = set().union(*(names for names in self.folded.values() if who in names)) - {who}
-        if what & _Is.MEANT or twins & asked:
-            return self._finding("folded-delivery", who, "only looks like a recipient that was asked for")
-        layer = (
-            "application" if what & _Is.SUBMITTED else "relay" if what & _Is.CARRIED else self._behind_the_submission()
-        )
-        return self._finding(
-            "unrequested-delivery", who, "receives the message, and nobody asked for that", layer=layer
-        )
-
-    def _behind_the_submission(self) -> str:
-        return "esp account" if Stage.SUBMITTED in self.stages or self.sealed else "unknown"
-
-    def _finding(
-        self, rule: str, who: str, summary: str, severity: Severity = Severity.HIGH, layer: str = "esp account"
-    ) -> Finding:
-        address, where = self.exact[who]
-        evidence = Evidence("recipient", where, 0, address, None, f"{len(self.copies)} copies")
-        return Finding(rule, address, severity, f"{address} {summary}", (evidence,), layer=layer)
-
-
-class _Companions:
-    """Addresses that ride along with recipients who have nothing to do with one another.
-
-    The account-level "Bcc everything" leaves no header (ChunkHost, 2014): nothing but the company an address keeps.
-    """
-
-    def __init__(self, suffixes: SuffixList, own_domains: frozenset[str]) -> None:
+    def __init__(
+        self,
+        store: Joined,
+        rules: Mapping[str, Rule],
+        suffixes: SuffixList,
+        own_domains: frozenset[str],
+        weighed: Callable[[Finding], Finding | None],
+    ) -> None:
+        self.store, self.rules, self.weighed = store, rules, weighed
         self.suffixes, self.own_domains = suffixes, own_domains
-        self.several = 0
-        self.seen: Counter[str] = Counter()
-        self.partners: dict[str, set[str]] = {}
-        self.exact: dict[str, tuple[str, str]] = {}
 
-    def add(self, logical: _Logical) -> None:
-        """Note who is beside whom in one logical message."""
-        if len(logical.recipients) < 2 or len(logical.recipients) > 50:
-            return  # a mailing says nothing about company
-        self.several += 1
-        asked = logical.asked or frozenset()
-        domains = {who: self.suffixes.registrable_domain(who.rpartition("@")[2]) for who in logical.recipients}
-        for who in logical.recipients:
-            if who not in asked and domains[who] not in self.own_domains:
-                self._beside(who, {domain for other, domain in domains.items() if other != who} - {domains[who]})
-                self.exact.setdefault(who, logical.exact[who])
+    def result(self) -> Reconciliation:
+        """Compare the copies of every logical message."""
+        rows = self.store.rows
+        self.store.put_together()
+        for row in rows(_COMPARED):
+            self._compare(_Recipient(*row))
+        for seal, missing, apart, copies in rows(_UNMET):
+            self._unmet(seal, missing, apart, copies)
+        for seal, stage, count, name in rows(_REPLAYS):
+            evidence = Evidence("message-id", f"{stage}: message-id", 0, name, None, f"{count} Message-IDs")
+            self._note(ReplayedSeal, f"seal {seal}", f"seal {seal} is on {count} messages", evidence)
+        self._companions()
+        ambiguous = "coalesce(sum(copies) FILTER (WHERE seals > 1), 0)"
+        messages, single, mixed = rows(f"SELECT count(*), total(copies = 1), {ambiguous} FROM message").fetchone()
+        found = rows(
+            "SELECT rule, subject, severity, summary, layer, field, text, note FROM finding"
+            " ORDER BY severity DESC, rule, subject LIMIT ?",
+            (FINDINGS,),
+        )
+        findings = tuple(map(_finding, found))
+        omitted = rows("SELECT count(*) FROM finding").fetchone()[0] - len(findings)
+        copies, alone = self.store.copies, int(single)
+        return Reconciliation(copies, messages, copies - alone, alone, mixed, findings, omitted)
 
-    def _beside(self, who: str, domains: set[str]) -> None:
-        self.seen[who] += 1
-        partners = self.partners.setdefault(who, set())
-        if len(partners) <= COMPANIONS:
-            partners |= domains
-        if len(self.seen) > 200_000:  # who was seen once so far can still come back, and starts again
-            for rare in [key for key, count in self.seen.items() if count == 1]:
-                del self.seen[rare], self.partners[rare], self.exact[rare]
+    def _compare(self, who: _Recipient) -> None:
+        """One recipient, held against what was asked for; where no copy shows that, only its company counts."""
+        if not who.named:
+            self._ride(who)
+        if not (who.seals or who.submitted):
+            return
+        if not who.named:
+            self._stranger(who)
+        elif _is_revealed(who):
+            layer = "application" if who.what & Is.SHOWN_AT_FIRST else "esp account"
+            self._say(RevealedBlindRecipient, who, "is a blind recipient, and stands where all can see it", layer)
+        elif who.events and who.told and not who.what & Is.REPORTED:
+            self._say(UndeliveredRequest, who, "was asked for, and no event tells of it", severity=Severity.LOW)
 
-    def findings(self) -> Iterator[Finding]:
-        """Everybody who is beside enough of them."""
-        for who, count in self.seen.items():
-            if len(self.partners[who]) >= COMPANIONS and count >= max(COMPANIONS, SHARE * self.several):
-                address, where = self.exact[who]
-                evidence = Evidence("recipient", where, 0, address, None, f"beside {count} unrelated recipients")
-                yield Finding(
-                    "constant-companion",
-                    address,
-                    Severity.HIGH,
-                    f"{address} receives {count} of {self.several} messages beside recipients that are unrelated",
-                    (evidence,),
-                    layer="esp account",
-                )
+    def _stranger(self, who: _Recipient) -> None:
+        twin = "SELECT 1 FROM recipient WHERE part = ? AND folded = CAST(? AS TEXT) AND named LIMIT 1"
+        behind = "relay" if who.what & Is.CARRIED else "esp account"
+        layer = "application" if who.what & Is.SUBMITTED else behind
+        if who.what & Is.MEANT or self.store.rows(twin, (who.part, stored(who.folded))).fetchone():
+            self._say(FoldedDelivery, who, "only looks like a recipient that was asked for", layer)
+        else:
+            self._say(UnrequestedDelivery, who, "receives the message, and nobody asked for that", layer)
+
+    def _unmet(self, seal: str, missing: int, apart: int, copies: int) -> None:
+        """Some that the seal holds and no copy names: by count alone, as a hash says nothing."""
+        number = f"{missing} recipient" + ("" if missing == 1 else "s")
+        evidence = Evidence("seal", "seal", 0, seal, None, f"{copies} copies")
+        severity = Severity.LOW if apart else None
+        self._note(UndeliveredRequest, f"seal {seal}", f"no copy names {number}", evidence, severity=severity)
+
+    # ---- company
+
+    def _ride(self, who: _Recipient) -> None:
+        if 2 <= who.recipients <= _MAILING and self._domain(who.canonical) not in self.own_domains:
+            self.store.rows("INSERT INTO rider VALUES (CAST(? AS TEXT), ?)", (stored(who.canonical), who.part))
+
+    def _companions(self) -> None:
+        """Everybody who is beside enough unrelated domains; no more than `_MAILING / share` can come into question."""
+        rule = self.rules.get(ConstantCompanion.id)
+        if not isinstance(rule, ConstantCompanion):
+            return
+        rows = self.store.rows
+        rows("CREATE INDEX by_rider ON rider (canonical)")
+        several = rows("SELECT count(*) FROM facts WHERE recipients BETWEEN 2 AND ?", (_MAILING,)).fetchone()[0]
+        for rider, count in rows(_RIDERS, (max(rule.companions, rule.share * several),)):
+            domains: set[str] = {self._domain(rider)}
+            for (other,) in rows(_BESIDE, (stored(rider),)):
+                domains.add(self._domain(other))
+                if len(domains) > rule.companions:
+                    self._companion(rider, count, several)
+                    break
+
+    def _companion(self, rider: str, count: int, several: int) -> None:
+        (seen,) = self.store.rows(_SEEN, (stored(rider),)).fetchone()
+        address, place = taken_apart(seen)
+        evidence = Evidence("recipient", place, 0, address, None, f"beside {count} unrelated recipients")
+        summary = f"{address} receives {count} of {several} messages beside recipients that are unrelated"
+        self._note(ConstantCompanion, address, summary, evidence, "esp account")
+
+    def _domain(self, canonical: str) -> str:
+        return self.suffixes.registrable_domain(canonical.rpartition("@")[2])
+
+    # ---- findings
+
+    def _say(
+        self,
+        rule: type[Rule],
+        who: _Recipient,
+        what: str,
+        layer: str = "unknown",
+        severity: Severity | None = None,
+    ) -> None:
+        evidence = Evidence("recipient", who.place, 0, who.address, None, f"{who.copies} copies")
+        self._note(rule, who.address, f"{who.address} {what}", evidence, layer, severity)
+
+    def _note(
+        self,
+        rule: type[Rule],
+        subject: str,
+        summary: str,
+        evidence: Evidence,
+        layer: str = "unknown",
+        severity: Severity | None = None,
+    ) -> None:
+        """Keep a finding, unless its rule may not speak, or it is allowed."""
+        if rule.id not in self.rules:
+            return
+        told = self.weighed(Finding(rule.id, subject, severity or rule.severity, summary, (evidence,), layer=layer))
+        if told is not None:
+            texts = [*map(stored, (told.summary, evidence.field, evidence.text))]
+            row = (told.rule, stored(told.subject), int(told.severity), told.layer, *texts, evidence.note)
+            self.store.rows(_FINDING, row)
+
+
+def _is_revealed(who: _Recipient) -> bool:
+    """Whether a blind recipient is visible, and not because the application submitted it as a visible one too."""
+    if who.what & Is.SEALED_BLIND:
+        return bool(who.what & (Is.SHOWN | Is.SHOWN_AT_FIRST))
+    return bool(who.what & Is.BLIND and who.what & Is.SHOWN and not who.what & Is.SHOWN_AT_FIRST)
+
+
+def _finding(row: tuple[Any, ...]) -> Finding:
+    rule, subject, severity, summary, layer, where, text, note = row
+    place = "recipient" if "@" in subject else where.rpartition(": ")[2]
+    return Finding(
+        rule, subject, Severity(severity), summary, (Evidence(place, where, 0, text, None, note),), layer=layer
+    )

@@ -23,7 +23,7 @@ from headerguard.message import Envelope, Mark, Message, Recipient, Sighting, St
 from headerguard.seal import Seal
 from headerguard.stream import Level
 
-__all__ = ["Bound", "Declared", "Example", "Known", "Rule", "bind", "layer_of", "load_rules", "near_miss"]
+__all__ = ["Bound", "Compared", "Declared", "Example", "Known", "Rule", "bind", "layer_of", "load_rules", "near_miss"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Example:
     """A message that a rule flags and its twin that it does not, at most two lines apart, and the scene they need."""
 
     flagged: str
-    """Header lines, LF line ends (written with CRLF before they are read)."""
+    """Header lines, LF line ends (written with CRLF before they are read); copies of a message with a line between."""
     clean: str
     """The same lines but one or two."""
     cites: str
@@ -206,8 +206,8 @@ class Rule:
     defects: ClassVar[frozenset[DefectName] | set[DefectName]] = frozenset()
     """Header defects that it looks at."""
     needs: ClassVar[frozenset[str] | set[str]] = frozenset()
-    """What it cannot do without, of: envelope, baseline, header, events; declared (the caller gave an intent) and
-    complete envelope (it is known to be whole, or the caller gave an intent)."""
+    """What it cannot do without, of: envelope, baseline, header, events; declared (the caller gave an intent), complete
+    envelope (it is known to be whole, or the caller gave an intent), and copies (it judges in a reconciliation)."""
 
     def check(self, message: Message, known: Known) -> Iterator[Finding]:
         """Judge one message."""
@@ -231,6 +231,17 @@ class Rule:
             summary += " (only some readers see it)"
         evidence = tuple(item for place in (where, *also) for item in _evidence(place))
         return Finding(self.id, subject or _subject(where), weight, summary, evidence, layer=layer, history=history)
+
+
+@dataclass(frozen=True)
+class Compared(Rule):
+    """Parent of rules about what copies of one message disagree on: they speak in a reconciliation, and never alone."""
+
+    needs: ClassVar[frozenset[str] | set[str]] = frozenset(("copies",))
+
+    def check(self, message: Message, known: Known) -> Iterator[Finding]:
+        """Nothing: one copy has nothing to disagree with."""
+        return iter(())
 
 
 def layer_of(recipient: Recipient, stage: Stage) -> str:

@@ -30,6 +30,7 @@ from headerguard.errors import ConfigError
 __all__ = [
     "LIFETIME",
     "PREFIX",
+    "SHORT",
     "Seal",
     "believe",
     "fold",
@@ -45,7 +46,8 @@ LIFETIME = timedelta(days=7)
 _EARLY = timedelta(hours=25)
 """How far a copy may be dated before its seal: clocks and time zones are wrong."""
 _EVER = timedelta(days=36_500)
-_SHORT = 6
+SHORT = 6
+"""Octets of the hash of a recipient."""
 _WHOLE = 12
 PREFIX = "hg1-"
 """What every seal begins with."""
@@ -97,6 +99,8 @@ class Seal:
 
 def fold(text: str) -> str:
     """Case and compatibility folded (UAX #15 NFKC, full case folding), and dotless i as i."""
+    if text.isascii():
+        return text.lower()
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).replace(
         "\N{LATIN SMALL LETTER DOTLESS I}", "i"
     )
@@ -177,7 +181,7 @@ def read_seal(key: bytes, text: str) -> Seal | None:
         return None
     identifier, packed = front[len(PREFIX) :][:_ID], front[len(PREFIX) + _ID :]
     body = _octets(packed)
-    hashes = [body[at : at + _SHORT] for at in range(4, len(body), _SHORT)]
+    hashes = [body[at : at + SHORT] for at in range(4, len(body), SHORT)]
     count = int.from_bytes(body[1:4], "big")
     made = datetime.fromtimestamp(int.from_bytes(_octets(identifier)[:4], "big") * 3600, UTC)
     return Seal(identifier, made, bool(body[0]), frozenset(hashes[:count]), frozenset(hashes[count:]), key)
@@ -206,7 +210,7 @@ def seals_in(text: str) -> list[str]:
 
 
 def _hash(key: bytes, identifier: str, address: str) -> bytes:
-    return hmac.digest(key, f"{identifier} {address}".encode("utf-8", "surrogateescape"), "sha256")[:_SHORT]
+    return hmac.digest(key, f"{identifier} {address}".encode("utf-8", "surrogateescape"), "sha256")[:SHORT]
 
 
 def _mac(key: bytes, text: str) -> str:

@@ -5,6 +5,14 @@ from headerguard.rules.ambiguous_destination import AmbiguousDestination
 from headerguard.rules.changed_setting import ChangedSetting
 from headerguard.rules.contradicting_stamp import ContradictingStamp
 from headerguard.rules.control_recipient import ControlRecipient
+from headerguard.rules.disagreeing_copies import (
+    ConstantCompanion,
+    FoldedDelivery,
+    ReplayedSeal,
+    RevealedBlindRecipient,
+    UndeliveredRequest,
+    UnrequestedDelivery,
+)
 from headerguard.rules.disclosed_blind_recipient import DisclosedBlindRecipient
 from headerguard.rules.embedded_address import EmbeddedAddress
 from headerguard.rules.exposed_recipients import ExposedRecipients
@@ -69,8 +77,15 @@ BUILTIN: tuple[type[Rule], ...] = (
     EmbeddedAddress,
     AmbiguousDestination,
     ReaderDisagreement,
+    UnrequestedDelivery,
+    FoldedDelivery,
+    RevealedBlindRecipient,
+    UndeliveredRequest,
+    ReplayedSeal,
+    ConstantCompanion,
 )
-"""Every rule that runs unless the configuration says otherwise, strongest evidence first."""
+"""Every rule that runs unless the configuration says otherwise, strongest evidence first; then those that judge in a
+reconciliation."""
 
 RENAMED: dict[str, str] = {}
 """Old rule id to new: an id that was published once resolves for ever."""
