@@ -933,3 +933,37 @@ def test_only_the_rules_that_were_given_run() -> None:
     guard = Guard([UnfamiliarBlindRecipient], baseline=trained().baseline)
     report = guard.check(routine(7, "Bcc : copy@arxx.example", "Bcc: x@arxx.example"), recipients=[])
     assert rules_of(report) == {"unfamiliar-blind-recipient"}
+
+
+# ---- hearsay is not learned ------------------------------------------------------------------------------------------
+
+OWN_HOP = "Received: from out.example by mx.shop.example; Sun, 01 Mar 2026 10:05:03 +0000\r\n"
+BELOW = "X-Envelope-To: x@hearsay.example\r\nX-PM-RCPT: |bTF8MTIzNDV8Njc4OXx4QGhlYXJzYXkuZXhhbXBsZQ==|\r\n"
+REST = "From: shop@shop.example\r\nTo: jane@client.example\r\n"
+
+
+@pytest.mark.parametrize("way", ["learn", "observe"])
+@pytest.mark.parametrize(("above", "below", "known"), [("", BELOW, False), (BELOW, "", True)])
+def test_what_stands_below_the_boundary_is_not_learned(way: str, above: str, below: str, known: bool) -> None:
+    guard = Guard(rules=(), config=parse({"boundary": ["shop.example"]}))
+    message = Message.from_bytes((above + OWN_HOP + below + REST).encode())
+    if way == "learn":
+        guard.learn([message])
+    else:
+        guard.observe(message)
+    learned = {
+        str(role): sorted(history.values or ())
+        for profile in guard.baseline.streams.values()
+        for role, history in profile.roles.items()
+        if role != "shown"
+    }
+    assert learned["from"] == ["shop.example"]
+    assert learned["to"] == ["client.example"]
+    told = {role for role, values in learned.items() if "hearsay.example" in values or "postmark:12345" in values}
+    assert told == ({"envelope", "account"} if known else set())
+
+
+def test_without_a_boundary_all_of_it_is_learned() -> None:
+    guard = Guard(rules=())
+    guard.learn([Message.from_bytes((OWN_HOP + BELOW + REST).encode())])
+    assert "envelope" in next(iter(guard.baseline.streams.values())).roles

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ from headerguard.address_list import Tier
 from headerguard.errors import BaselineError
 from headerguard.fields import MARKED, Role
 from headerguard.finding import History
-from headerguard.message import Mark, Message
+from headerguard.message import Mark, Message, Sighting
 from headerguard.stream import Level
 
 __all__ = [
@@ -268,15 +268,21 @@ class Baseline:
         day: int = 0,
         without: frozenset[tuple[str, str]] = frozenset(),
         suffixes: SuffixList = BUNDLED,
+        hearsay: Callable[[Sighting | Mark], bool] | None = None,
     ) -> None:
-        """Add one message at every level. `without`: (role, registrable domain) pairs that must not become known."""
-        roles: dict[str, set[str]] = _stated(message, suffixes, without)
+        """Add one message at every level.
+
+        `without`: (role, registrable domain) pairs that must not become known; `hearsay` tells what proves nothing.
+        """
+        roles: dict[str, set[str]] = _stated(message, suffixes, without, hearsay)
         hidden: set[str] | None = None
         if message.envelope is not None:
             roles[Role.ENVELOPE] = set()  # observed; that nobody was hidden in it is knowledge too
         for sighting in message.sightings_of(LEARNED_ROLES):
             if sighting.tier is Tier.CANDIDATE:
                 continue  # what only some readers see must not become known to all
+            if hearsay is not None and hearsay(sighting):
+                continue
             if sighting.role is Role.ENVELOPE:
                 if hidden is None:
                     hidden = {recipient.address.key for recipient in message.recipients if recipient.hidden}
@@ -424,7 +430,12 @@ class Baseline:
         return baseline
 
 
-def _stated(message: Message, suffixes: SuffixList, without: Collection[tuple[str, str]]) -> dict[str, set[str]]:
+def _stated(
+    message: Message,
+    suffixes: SuffixList,
+    without: Collection[tuple[str, str]],
+    hearsay: Callable[[Sighting | Mark], bool] | None,
+) -> dict[str, set[str]]:
     """What is learned of a message besides the domains of its addresses."""
     stated: dict[str, set[str]] = {}
     if not without:  # how many a message shows that was flagged for anything is no habit
@@ -433,7 +444,7 @@ def _stated(message: Message, suffixes: SuffixList, without: Collection[tuple[st
             stated[SEAL] = {str(message.stage)}
     for mark in message.marks_of(MARKED):
         role, value = known = mark_known(mark, suffixes)
-        if role and known not in without:
+        if role and known not in without and not (hearsay and hearsay(mark)):
             stated.setdefault(role, set()).add(value)
     return stated
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from headerguard.baseline import ENOUGH, Baseline, mark_known
 from headerguard.config import Config, default, load, parse
 from headerguard.fields import CATALOGUE, HIDDEN, MARKED, Role
 from headerguard.finding import Evidence, Failure, Finding, Report, Severity, Skipped
-from headerguard.message import Envelope, Message, Stage
+from headerguard.message import Envelope, Mark, Message, Sighting, Stage
 from headerguard.reconcile import Reconciliation, reconcile
 from headerguard.rule import Bound, Compared, Declared, Example, Known, Rule
 from headerguard.seal import Seal, believe, make_key, make_seal, read_key
@@ -148,8 +148,8 @@ class Guard:
                 findings += rule.check(message, known)
             except Exception as error:  # a rule that crashes is a result; the mail is not lost for it
                 failures.append(Failure(rule.id, f"{type(error).__name__}: {error}"))
-        if findings and self.config.boundary:
-            findings = [finding for finding in findings if not self._is_hearsay(finding, message)]
+        if findings and (hearsay := self._hearsay(message)):
+            findings = [finding for finding in findings if not all(map(hearsay, finding.evidence))]
         judged, allowed, notes = self._sorted_out(findings, message, finest.name, now) if findings else ((), (), ())
         spots = tuple(self._blind_spots(message, finest, known))
         return Report(message, judged, skipped, tuple(failures), allowed, spots, notes, self.suffixes)
@@ -173,15 +173,16 @@ class Guard:
             profile, judging, declared, self.config.own_domains, self.baseline, borrowed, self.suffixes, finest
         )
 
-    def _is_hearsay(self, finding: Finding, message: Message) -> bool:
-        """Whether all of its evidence stands in trace fields that none of the own relays can have written."""
+    def _hearsay(self, message: Message) -> Callable[[Evidence | Sighting | Mark], bool] | None:
+        """Tells what stands in trace fields that none of the own relays can have written; None without a boundary."""
+        if not self.config.boundary:
+            return None
         end = believed_to(message.header, self.config.boundary)
-        return all(
-            evidence.span is not None
-            and evidence.span[0] >= end
-            and evidence.field in CATALOGUE
-            and CATALOGUE[evidence.field].stage == "delivered"
-            for evidence in finding.evidence
+        return lambda place: (
+            place.span is not None
+            and place.span[0] >= end
+            and place.field in CATALOGUE
+            and CATALOGUE[place.field].stage == "delivered"
         )
 
     def _concerned(self, message: Message, known: Known) -> tuple[tuple[Rule, ...], tuple[Skipped, ...]]:
@@ -303,7 +304,7 @@ class Guard:
         report = self._check(copy, stream_levels, _intent(recipients, blind, missing, self.suffixes), now)
         findings = [finding for finding in report.findings if finding.severity >= self.config.fail_on]
         flagged = frozenset(self._flagged(copy, findings)) if findings else frozenset()
-        self.baseline.learn(copy, stream_levels, _day(copy, now), flagged, self.suffixes)
+        self.baseline.learn(copy, stream_levels, _day(copy, now), flagged, self.suffixes, self._hearsay(copy))
         return report
 
     def _flagged(self, message: Message, findings: Iterable[Finding]) -> Iterator[tuple[str, str]]:
@@ -328,9 +329,9 @@ class Guard:
         """Learn an archive as it is, without judging it, and return the baseline."""
         for message in messages:
             copy = _message(message, None, None, None)
-            self.baseline.learn(
-                copy, copy.levels_as(None, self.config.stream_field), _day(copy, None), suffixes=self.suffixes
-            )
+            stream_levels = copy.levels_as(None, self.config.stream_field)
+            day, hearsay = _day(copy, None), self._hearsay(copy)
+            self.baseline.learn(copy, stream_levels, day, suffixes=self.suffixes, hearsay=hearsay)
         return self.baseline
 
 
