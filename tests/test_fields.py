@@ -16,7 +16,7 @@ from headerguard import grammar
 from headerguard.address_list import Tier
 from headerguard.fields import ANY, CATALOGUE, FIELDS, MARKED, TRACKED, Entry, Role, entry_of
 from headerguard.grammar import Name
-from headerguard.message import Message
+from headerguard.message import Envelope, Message
 
 SAMPLED = [entry for entry in FIELDS if entry.sample]
 PACKED = sorted({entry.grammar for entry in FIELDS if entry.reading.unpack})
@@ -231,6 +231,21 @@ def paths(path: str) -> set[str]:
         ("list-return-17-jane=client.example@lists.example", {"envelope jane@client.example"}),
         ("bounce+8a3f2c.bd0e-jane=client.example@mg.example", {"envelope jane@client.example"}),
         ("bounces-a=b=client.example@lists.example", {"envelope a=b@client.example"}),
+        ("list-owner-mary-ann=client.example@lists.example", {"envelope mary-ann@client.example"}),
+        ("list-return-17-mary-ann=client.example@lists.example", {"envelope mary-ann@client.example"}),
+        ("list-return-17-jane+news=client.example@lists.example", {"envelope jane+news@client.example"}),
+        ("list-bounces+jane+news=client.example@lists.example", {"envelope jane+news@client.example"}),
+        ("list-bounces+abe-smith=client.example@lists.example", {"envelope abe-smith@client.example"}),
+        ("bounce+7-4f2a-mary-ann=client.example@em.example.com", {"envelope mary-ann@client.example"}),
+        ("bounce+17=client.example@mg.example", {"envelope 17@client.example"}),
+        ("owner-list+jane=client.example@lists.example", {"envelope jane@client.example"}),
+        ("owner-list-jane=client.example@lists.example", {"envelope jane@client.example", "mentioned owner-list-jane@client.example"}),
+        ("news-jane=client.example@lists.example", {"envelope jane@client.example", "mentioned news-jane@client.example"}),
+        ("jane=client.example@mail.example", {"envelope jane@client.example"}),
+        ("j=b\u00fccher.example@mail.example", {"envelope j@xn--bcher-kva.example"}),
+        ("jane=client.example=example@mail.example", set()),
+        ("abc=1.25@mail.example", set()),
+        ("list-return-=client.example@mail.example", set()),
         # SRS: a forwarder names the author behind it
         *[(f"SRS0{sign}HHH=TT=shop.example=jane@relay.example", {"identity jane@shop.example"}) for sign in "=+-"],
         *[(f"SRS1=HHH=one.example={sign}HHH=TT=shop.example=jane@two.example", {"identity jane@shop.example"}) for sign in "=+-"],
@@ -254,6 +269,14 @@ def paths(path: str) -> set[str]:
 )  # fmt: skip
 def test_a_return_path_shows_whom_it_encodes(path: str, found: set[str]) -> None:
     assert paths(path) - {"bounce "} == found
+    message = Message.from_bytes(b"", Envelope(path, ()))
+    told = {f"{s.role} {s.address}" for s in message.sightings if s.field == "mail from" and s.role is not Role.BOUNCE}
+    told |= {f"{mark.kind} {mark.value}" for mark in message.marks}
+    assert told == found
+
+
+def test_a_path_that_asks_for_verp_encodes_nobody() -> None:
+    assert not any(shown.startswith("envelope") for shown in paths("list-return-@lists.example-@[]"))
 
 
 # ---- JSON ----------------------------------------------------------------------------------------------------

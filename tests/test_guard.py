@@ -967,3 +967,29 @@ def test_without_a_boundary_all_of_it_is_learned() -> None:
     guard = Guard(rules=())
     guard.learn([Message.from_bytes((OWN_HOP + BELOW + REST).encode())])
     assert "envelope" in next(iter(guard.baseline.streams.values())).roles
+
+
+def test_an_account_that_only_the_envelope_names_is_learned_and_missed() -> None:
+    def sent(account: int) -> Message:
+        path = f"bounce-md_{account}.62ef9c1a.v1-0123456789abcdef0123456789abcdef@mandrill.example"
+        return Message.from_bytes(REST.encode(), Envelope(path, ("jane@client.example",)))
+
+    guard = Guard()
+    guard.learn([sent(30490001)] * 20)
+    assert [f.rule for f in guard.check(sent(30490001)).findings] == []
+    (finding,) = guard.check(sent(77770002)).findings
+    assert (finding.rule, finding.subject) == ("unfamiliar-account", "mandrill:77770002")
+    assert finding.evidence[0].text.startswith("bounce-md_77770002")
+
+
+@pytest.mark.parametrize(("rcpt_to", "hidden"), [((), ("copy@arxxwalls.com",)), (("jane@client.example",), ())])
+def test_a_recipient_that_only_mail_from_encodes_is_one_where_no_rcpt_to_says_who_is(
+    rcpt_to: tuple[str, ...], hidden: tuple[str, ...]
+) -> None:
+    path = "list-return-17-copy=arxxwalls.com@lists.example"
+    message = Message.from_bytes(REST.encode(), Envelope(path, rcpt_to))
+    assert message.hidden == hidden
+    key = b"0123456789abcdef0123456789abcdef"
+    sealed = f"X-Seal: {Guard(seal_key=key).seal(['jane@client.example'])}\r\n"
+    report = Guard(seal_key=key).check(Message.from_bytes((sealed + REST).encode(), Envelope(path, rcpt_to)))
+    assert ("unsealed-recipient", "copy@arxxwalls.com") in {(f.rule, f.subject) for f in report.findings}

@@ -319,11 +319,11 @@ _SENDGRID_PATH = re.compile(rf"bounces\+(?P<account>\d{{1,20}})-[0-9a-f]{{1,40}}
 _MAILCHIMP_PATH = re.compile(
     rf"bounce-mc\.\w{{1,10}}_(?P<account>\d{{1,20}})\.[^-@]{{1,64}}-(?:{_RECIPIENT})?@", re.IGNORECASE
 )
-_VERP = re.compile(
-    r"[^@+=]{0,128}(?:\+(?:[0-9a-f.]{1,64}-)?|-)(?P<local>[^@]{1,128})"
-    r"=(?P<domain>[A-Za-z0-9.-]{1,255}\.[A-Za-z0-9-]{2,63})@",
-    re.IGNORECASE,
-)
+_VERP = re.compile(r"(?P<head>[^@]{1,256})=(?P<domain>[\w.-]{1,255}\.(?=[\w-]{0,62}[^\W\d_])[\w-]{2,63})@")
+_MARKER = frozenset(("b", "bnc", "bounce", "bounces", "errors", "owner", "request", "return", "returns", "verp"))
+"""Words behind which a return path encodes a recipient (ezmlm, Mailman, qmail, Majordomo)."""
+_STAMP = re.compile(r"(?=[^\W_]*\d)[0-9a-f.]+", re.IGNORECASE)
+"""A number, or an id in hexadecimal digits, such as stands before a recipient."""
 _STAMPED = r"[^=@]{1,64}=[^=@]{1,16}=(?P<domain>[^=@]{1,255})=(?P<local>[^@]{1,255})@"
 _SRS = re.compile(rf"SRS(?:0[-+=]|1[-+=][^=@]{{1,64}}=[^=@]{{1,255}}=[-+=]?){_STAMPED}", re.IGNORECASE)
 _BATV = re.compile(
@@ -336,8 +336,8 @@ def _return_path(value: str) -> Iterator[Name]:
     """What a reverse-path encodes: the recipient (VERP), the author behind a forwarder (SRS) or a tag (BATV).
 
     SRS: the Sender Rewriting Scheme paper (Wong, 2004). BATV: draft-levine-smtp-batv. VERP: Bernstein, 1997; the forms
-    of Mandrill, Mailchimp and SendGrid as seen in delivered mail. The local part may hold "=": the last one separates.
-    What is behind a forwarder or a tag may encode a recipient in turn.
+    of Mandrill, Mailchimp and SendGrid as seen in delivered mail. The local part may hold "=": the last one before what
+    can be a domain separates. What is behind a forwarder or a tag may encode a recipient in turn.
     """
     path = value.strip().lstrip("<")
     while found := _SRS.match(path) or _BATV.match(path):
@@ -351,9 +351,37 @@ def _return_path(value: str) -> Iterator[Name]:
             if named.get("local"):
                 yield Name("address", f"{named['local']}@{named['domain']}", Role.ENVELOPE)
             return
+    if found := _VERP.match(path):
+        for local, role in _encoded(found["head"]):
+            yield Name("address", f"{local}@{found['domain']}", role)
 
 
-_PATHS = (("mandrill", _MANDRILL_PATH), ("sendgrid", _SENDGRID_PATH), ("mailchimp", _MAILCHIMP_PATH), ("", _VERP))
+_PATHS = (("mandrill", _MANDRILL_PATH), ("sendgrid", _SENDGRID_PATH), ("mailchimp", _MAILCHIMP_PATH))
+
+
+def _encoded(head: str) -> Iterator[tuple[str, Role]]:
+    """The local part that a return path encodes before "=": all behind a plus, or behind a known word and its stamps.
+
+    Without either it is what follows the last hyphen, or the whole; the other reading is mentioned.
+    """
+    before, plus, behind = head.partition("+")
+    words = before.split("-")
+    first = 1 if words[0].lower() == "owner" else 0  # owner-list: the name of the list follows
+    marker = next((number for number, word in enumerate(words) if word.lower() in _MARKER and number >= first), None)
+    start = len(words) if marker is None else marker + 1
+    while start < len(words) and (_STAMP.fullmatch(words[start]) or words[start].lower() in _MARKER):
+        start += 1
+    stamped = marker is not None and (marker > 0 or start > 1)
+    if start < len(words) and (stamped or not plus):  # list-return-17-jane+tag, but owner-list+jane
+        yield "-".join(words[start:]) + plus + behind, Role.ENVELOPE
+    elif plus:
+        words = behind.split("-")
+        start = next((number for number, word in enumerate(words[:-1]) if not _STAMP.fullmatch(word)), len(words) - 1)
+        yield "-".join(words[start:]), Role.ENVELOPE
+    else:
+        yield words[-1], Role.ENVELOPE
+        if len(words) > 1:
+            yield head, Role.MENTIONED
 
 
 _SENDGRID_HOP = re.compile(r"from ([A-Za-z0-9+/]{8,14}={0,2}) \(unknown\)\s+by \S{1,255} \(SG\) with HTTP")
@@ -591,7 +619,7 @@ _GRAMMARS: dict[str, Grammar] = {
     "none": Grammar(),
     "address-list": Grammar(lex),
     "path": Grammar(_path),
-    "return-path": Grammar(_path, _return_path, frozenset((Role.ENVELOPE, Role.IDENTITY)), "="),
+    "return-path": Grammar(_path, _return_path, frozenset((Role.ENVELOPE, Role.IDENTITY, Role.MENTIONED)), "="),
     "received": Grammar(_received, _received_by, _MENTIONED),
     "text": Grammar(None, _scan, sign="@"),
     "typed-address": _besides(_typed_address),

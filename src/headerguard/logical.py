@@ -192,7 +192,7 @@ def _places(message: Message) -> Iterator[tuple[Address, int, str]]:
             continue  # a copy from the archive names the archive
         if s.role is Role.DELIVERED and message.stage is not Stage.EVENT:
             continue  # a trace field tells of a hop, and the archive's mailbox is one
-        what = Is.SUBMITTED if submitted else Is.CARRIED if s.field == "rcpt to" else Is.REPORTED
+        what = Is.SUBMITTED if submitted else Is.CARRIED if s.field in ("rcpt to", "mail from") else Is.REPORTED
         if s.role in VISIBLE:
             what |= Is.SHOWN_AT_FIRST if submitted else Is.SHOWN
         if s.role in (Role.BCC, Role.RESENT_BCC):

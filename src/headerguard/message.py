@@ -475,15 +475,35 @@ class Message:
         """Every host name and account id that the record and the fields of the catalogue state, in that order."""
         if self._marks is None:
             stated = self.record.marks if self.record else ()
-            self._marks = (*stated, *(mark for part in self.parts for mark in self._marks_in(part)))
+            self._marks = (
+                *stated,
+                *self._path_marks(),
+                *(mark for part in self.parts for mark in self._marks_in(part)),
+            )
         return self._marks
 
     def marks_of(self, fields: Collection[str]) -> list[Mark]:
         """The same of the record and some fields only, by lower-case wire name; the others are not unpacked."""
         found = list(self.record.marks) if self.record else []
+        if "return-path" in fields:
+            found += self._path_marks()
         if not self.header.names.isdisjoint(fields):
             found += [mark for part in self.parts_named(fields) for mark in self._marks_in(part)]
         return found
+
+    def _path_names(self) -> Iterable[Name]:
+        """What the reverse-path of the envelope encodes, as a Return-Path does."""
+        path = self.envelope.mail_from if self.envelope else None
+        if not path or _UNPACK_PATH is None or ("=" not in path and "bounce-m" not in path.lower()):
+            return ()
+        return _UNPACK_PATH(path)
+
+    def _path_marks(self) -> list[Mark]:
+        return [
+            Mark(kind, value, role or Role.BOUNCE, "mail from", 0, None)
+            for kind, value, role in self._path_names()
+            if kind != "address"
+        ]
 
     def _marks_in(self, part: Part) -> Iterator[Mark]:
         span = self._value_span(part) if part.entry.reading.unpack else None
@@ -555,6 +575,12 @@ class Message:
             return
         if envelope.mail_from and (address := parse(envelope.mail_from)):
             yield Sighting(address, Role.BOUNCE, "mail from", 0, _PLAIN, None)
+            for kind, value, role in self._path_names():
+                if kind == "address":
+                    if role is Role.ENVELOPE and envelope.rcpt_to:
+                        role = Role.DELIVERED  # RCPT TO says who receives; this, whom another copy of it was for
+                    for box in lex(encode_octets(value).decode("latin-1")).mailboxes:
+                        yield Sighting(box.address, role or Role.BOUNCE, "mail from", 0, box.tier, None)
         for number, path in enumerate(envelope.rcpt_to):
             for address, tier, _, _, name, _ in parse_all(path):
                 yield _new(Sighting, (address, Role.ENVELOPE, "rcpt to", number, tier, None, name))
@@ -710,6 +736,7 @@ def _moment(text: str) -> datetime | None:
 
 _ALL = frozenset(CATALOGUE)
 _NOTHING_STATED = Record()
+_UNPACK_PATH = CATALOGUE["return-path"].reading.unpack
 _AFTER_CR = re.compile(r"\r[ \t]*([!-9;-~]+)[ \t]*:")
 
 

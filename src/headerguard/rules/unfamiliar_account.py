@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from headerguard.baseline import ACCOUNT
-from headerguard.fields import MARKED
+from headerguard.fields import MARKED, Role
 from headerguard.finding import Finding, Severity
 from headerguard.message import Message
 from headerguard.rule import Example, Known, Rule
@@ -33,6 +33,7 @@ class UnfamiliarAccount(Rule):
 
     id = "unfamiliar-account"
     severity = Severity.HIGH
+    roles = frozenset((Role.BOUNCE,))  # a reverse-path names an account too, and the envelope has one
     fields = MARKED
     needs = frozenset(("baseline",))
     examples = (
