@@ -16,6 +16,7 @@ from difflib import get_close_matches
 from headerguard.errors import ConfigError, SourceError
 from headerguard.message import Message, Stage
 from headerguard.sources import (
+    batch,
     delivery_status,
     journal,
     mailbox,
@@ -187,13 +188,13 @@ KINDS |= {
     ),
 }
 KINDS |= {
-    kind: Kind(found.description, f"Of JSON, that for which {found.detect} is true.", payload.read_payload, found.stage)
+    kind: Kind(found.description, f"Of JSON, that for which {found.detect} is true.", batch.read_payload, found.stage)
     for kind, found in payload.PAYLOADS.items()
 }
 KINDS[payload.GENERIC] = Kind(
     "Any JSON: every address in it is mentioned, and nothing is known of its role.",
-    "A file that opens an array or an object; each value in it that is of no other kind.",
-    payload.read_payload,
+    "A file that opens an array or an object, or is a form; each value in it that is of no other kind.",
+    batch.read_payload,
 )
 """Every kind of copy that `read` reads, by id."""
 
@@ -203,7 +204,7 @@ _HOLDERS: tuple[Callable[[Window], str | None], ...] = (
     transcript.recognise_milter,
 )
 """Of files that hold messages of any kind; one a family, as in the table after it."""
-_RECOGNISERS = (*_HOLDERS, outlook_msg.recognise, postfix_log.recognise, payload.recognise)
+_RECOGNISERS = (*_HOLDERS, outlook_msg.recognise, postfix_log.recognise, batch.recognise)
 """Asked in this order for the kind of a file; what none of them knows is read as "eml"."""
 
 

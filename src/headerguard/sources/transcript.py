@@ -382,7 +382,7 @@ def _events(window: Window) -> Iterator[Any]:
     for value in values(window):
         if isinstance(value, BrokenValueError):
             yield value
-            yield from (event for event in value.rescued() if "cb" in event)
+            yield from (event for event, _ in value.rescued() if "cb" in event)
         elif isinstance(value, list):
             yield from value
         else:
