@@ -53,7 +53,7 @@ def read_payload(window: Window, place: Place) -> Items:
 
 def _rest(around: list[Found], place: Place, index: int) -> Iterator[Message]:
     """A message of what stood around payloads where there turned out to be none."""
-    if around:
+    if around and place.kind == GENERIC:
         yield message_of(GENERIC, None, around, place, index)
 
 
@@ -67,7 +67,7 @@ def _opened(value: Any, place: Place, index: int, around: list[Found], depth: in
         inner: Iterable[Any] = _rescued(value, place)
         index += 1
     elif depth < _DEEPEST and (carried := _carried(value)):
-        around += passages(value, frozenset(map(id, carried)))
+        around += () if isinstance(value, str) else passages(value, frozenset(map(id, carried)))
         inner = (decoded(item) if isinstance(item, str) else item for item in carried)
     else:
         yield from _read(value, place, index, around)

@@ -70,11 +70,10 @@ def addresses(expression: str, value: Any) -> Iterator[str]:
 
 
 def texts(expression: str, value: Any) -> Iterator[str]:
-    """Results that are strings or numbers, without empty ones; a string may be a JSON array of them (Brevo), and an
-    object has them for names (Resend)."""
+    """Results that are strings or numbers, without empty ones; a string may be a JSON array of them (Brevo)."""
     for item in every(expression, value):
         if isinstance(item, str) and item.startswith('["'):
             item = decoded(item)
-        for text in item if isinstance(item, list | dict) else (item,):
+        for text in item if isinstance(item, list) else (item,):
             if isinstance(text, str | int | float) and not isinstance(text, bool) and (shown := str(text).strip()):
                 yield shown

@@ -16,9 +16,9 @@ from typing import Any
 
 from headerguard.address import Address
 from headerguard.address_list import Tier, lex, parse_all
-from headerguard.fields import Role
+from headerguard.fields import CATALOGUE, Role
 from headerguard.grammar import addresses_in
-from headerguard.header import encode_octets
+from headerguard.header import LIMIT, encode_octets
 from headerguard.message import Envelope, Mark, Message, Record, Sighting
 from headerguard.seal import seals_in
 from headerguard.sources.expression import addresses, every, first, texts
@@ -37,15 +37,29 @@ def message_of(kind: str, value: Any, around: Iterable[Found], place: Place, ind
     payload = payload_of(kind)
     stage = place.stage or payload.stage
     envelope = _envelope(payload, value)
+    items = list(_items(payload, value))
     origin = place._replace(kind=kind).origin(index)
-    record = _record(kind, payload, value, around)
+    record = _record(kind, payload, value, around, _read_elsewhere(envelope, items))
     if octets := _octets(payload, value):
         return Message.from_bytes(octets, envelope, stage, origin=origin, record=record)
-    return Message.from_items(_items(payload, value), envelope, stage, origin=origin, record=record)
+    return Message.from_items(items, envelope, stage, origin=origin, record=record)
+
+
+def _read_elsewhere(envelope: Envelope | None, items: list[tuple[str, str]]) -> set[str]:
+    """The texts that the envelope and the header show, and the record need not; of a header that is cut off none."""
+    found = {*envelope.rcpt_to, envelope.mail_from or ""} if envelope else set()
+    if sum(len(name) + 4 * len(text) for name, text in items) < LIMIT:
+        found.update(text for name, text in items if _shows(name.lower()))
+    return found
+
+
+def _shows(name: str) -> bool:
+    """Whether a field shows every address in it: as what it is there for, as mentioned, or as the id of the message."""
+    return name not in CATALOGUE or CATALOGUE[name].holds or name == "message-id"
 
 
 def passages(value: Any, without: frozenset[int] = frozenset()) -> Iterator[Found]:
-    """Every text with an "@" or a seal in a value, keys included, however deep, and in JSON that a text holds.
+    """Every text in a value that may hold an address or a seal: keys included, however deep, and in JSON in a text.
 
     `without` has the ids of what is left out.
     """
@@ -55,7 +69,7 @@ def passages(value: Any, without: frozenset[int] = frozenset()) -> Iterator[Foun
             if id(item) in without:
                 continue
             if isinstance(item, str):
-                if "@" not in item and "hg1." not in item and "\\u00" not in item:
+                if not _says_something(item):
                     continue
                 if item[:1] not in _NESTED or not isinstance(inner := decoded(item), dict | list):
                     yield path or "@", item
@@ -71,6 +85,11 @@ def passages(value: Any, without: frozenset[int] = frozenset()) -> Iterator[Foun
 _NESTED = ("{", "[")
 
 
+def _says_something(text: str) -> bool:
+    """Whether there may be an address in a text (percent-encoded, or escaped as JSON does), or a seal."""
+    return "@" in text or "%40" in text or "\\u00" in text or "hg1." in text
+
+
 def _members(path: str, item: dict[str, Any] | list[Any]) -> Iterator[tuple[str, Any]]:
     """What is in an object or an array, its keys included, each with its path."""
     if isinstance(item, list):
@@ -78,7 +97,7 @@ def _members(path: str, item: dict[str, Any] | list[Any]) -> Iterator[tuple[str,
             yield f"{path}[{number}]", member
         return
     for key, member in item.items():
-        if "@" in key or "hg1." in key:
+        if _says_something(key):
             yield path, key
         yield f"{path}.{key}" if path else key, member
 
@@ -140,13 +159,15 @@ _UNNAMED = set(": \t\r\n")
 # ---- the record ------------------------------------------------------------------------------------------------------
 
 
-def _record(kind: str, payload: Payload, value: Any, around: Iterable[Found]) -> Record:
-    known: set[str] = set()
+def _record(kind: str, payload: Payload, value: Any, around: Iterable[Found], known: set[str]) -> Record:
+    """What a payload states; `known` are the texts that need not be looked into."""
     sightings = [s for role, places in payload.roles for found in places for s in _sightings(role, found, value, known)]
     label = first(payload.labelled, value)
     if isinstance(label, str) and label.lower() in _LABELS:
         role = _LABELS[label.lower()]
         sightings += [s._replace(role=role) for s in sightings if s.role is Role.ENVELOPE]
+    ids = [text for found in payload.ids for text in texts(found, value)]
+    known.update(ids)  # what has the form of an address in them is none
     seals: list[str] = []
     left = passages(value, frozenset(id(body) for found in payload.bodies for body in every(found, value)))
     sightings += _leftovers(chain(left, around), known, seals, kind != GENERIC)
@@ -157,7 +178,7 @@ def _record(kind: str, payload: Payload, value: Any, around: Iterable[Found]) ->
         tuple(sightings),
         (*_marks(payload, value), *_hosts(payload, value), *_settings(payload, value)),
         tuple((level, ",".join(named)) for level, found in payload.streams if (named := list(texts(found, value)))),
-        (*seals, *(text.strip("<> ") for found in payload.ids for text in texts(found, value))),
+        (*seals, *(text.strip("<> ") for text in ids)),
         {},
         next(filter(None, (_when(text) for found in payload.date for text in texts(found, value))), None),
         next((text for found in payload.subject for text in texts(found, value)), ""),
@@ -188,9 +209,9 @@ def _sightings(role: Role, expression: str, value: Any, known: set[str]) -> Iter
 def _leftovers(left: Iterable[Found], known: set[str], seals: list[str], named: bool) -> Iterator[Sighting]:
     """Every other address, under the path where it stands: mentioned, or a Bcc where a key says so; and every seal."""
     for path, text in left:
+        seals += seals_in(text)
         if text in known:
             continue
-        seals += seals_in(text)
         bcc = named and path.rpartition(".")[2].lower().startswith("bcc")
         for number, address in enumerate(addresses_in(text)):
             for box in parse_all(address):
