@@ -12,7 +12,7 @@ from typing import Any
 
 from headerguard.sources.window import CHUNK, Window
 
-__all__ = ["LIMIT", "MOST", "BrokenValueError", "decoded", "folded", "looks_like_json", "values"]
+__all__ = ["LIMIT", "MOST", "BrokenValueError", "Folded", "decoded", "folded", "looks_like_json", "values"]
 
 LIMIT = 64 << 20
 """Octets of one value that are read at most (64 MiB); the largest message that an ESP takes has 54 in base64."""
@@ -29,21 +29,26 @@ class BrokenValueError(ValueError):
         self.text = text
 
     def rescued(self) -> Iterator[tuple[dict[str, Any], bool]]:
-        """Every object in the text that is whole, outermost first, in time linear in the text, and whether it has a
-        line of its own."""
-        decoder, at, work = json.JSONDecoder(object_pairs_hook=_pairs), 0, 4 * len(self.text)
-        while work > 0 and (at := self.text.find("{", at)) >= 0:
+        """Every object in the text that is whole, outermost first, and whether it has a line of its own.
+
+        In time linear in the text: when enough was tried in vain, only objects that open a line are looked at.
+        """
+        decoder, at, sign, work = json.JSONDecoder(object_pairs_hook=_pairs), 0, "{", 4 * len(self.text)
+        while (at := self.text.find(sign, at)) >= 0:
+            at += len(sign) - 1
             try:
                 value, end = decoder.raw_decode(self.text, at)
-            except json.JSONDecodeError as error:
-                work -= max(1, error.pos - at)
+            except (ValueError, RecursionError) as error:
+                end = error.pos if isinstance(error, json.JSONDecodeError) else len(self.text)
+                work -= max(1, end - at)
                 at += 1
-            except (ValueError, RecursionError):
-                return
             else:
-                work -= end - at
                 yield value, self.text[at - 1 : at] == "\n"
                 at = end
+            if work <= 0:
+                if len(sign) == 2:
+                    return
+                sign, work = "\n{", 4 * len(self.text)
 
 
 def looks_like_json(window: Window) -> bool:
@@ -91,20 +96,26 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-class _Folded(dict[str, Any]):
+class Folded(dict[str, Any]):
     """An object whose members are found in any case: a library writes "toAddresses" where another has "ToAddresses"."""
 
     def get(self, key: str, default: Any = None) -> Any:
+        """A member by its name, else the first whose name differs by case alone."""
         if key in self:
             return self[key]
         low = key.lower()
         return next((self[name] for name in self if name.lower() == low), default)
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of its members in lower case."""
+        return frozenset(name.lower() for name in self)
+
 
 def folded(value: Any) -> Any:
     """A copy of a value in which members are found in any case; the value itself where it cannot be copied."""
     try:
-        return json.loads(json.dumps(value), object_pairs_hook=_Folded)
+        return json.loads(json.dumps(value), object_pairs_hook=Folded)
     except (ValueError, RecursionError):
         return value
 

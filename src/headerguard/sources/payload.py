@@ -16,7 +16,7 @@ from typing import Any
 from headerguard.fields import Role
 from headerguard.message import Stage
 from headerguard.sources.expression import addresses, first, top_level
-from headerguard.sources.json_values import folded
+from headerguard.sources.json_values import Folded, folded
 
 __all__ = ["GENERIC", "PAYLOADS", "Payload", "as_kind", "kind_of", "payload_of"]
 
@@ -97,9 +97,10 @@ class Payload:
 
     def describes(self, value: dict[str, Any]) -> bool:
         """Whether a payload is of this kind."""
-        if type(value) is dict and top_level(self.detect).isdisjoint(value):
-            return False  # most kinds are told at once; a folded payload has its names in any case
-        return bool(first(self.detect, value))
+        needed = top_level(self.detect)  # by which most kinds are told at once
+        if isinstance(value, Folded):
+            return not value.names.isdisjoint(map(str.lower, needed)) and bool(first(self.detect, value))
+        return not needed.isdisjoint(value) and bool(first(self.detect, value))
 
     def fits(self, value: dict[str, Any]) -> bool:
         """Whether anything in a payload stands where this kind has addresses or a header."""
