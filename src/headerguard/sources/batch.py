@@ -79,10 +79,10 @@ def _opened(value: Any, place: Place, index: int, around: list[Found], depth: in
 
 
 def _rescued(broken: BrokenValueError, place: Place) -> Iterator[dict[str, Any]]:
-    """What can be saved of a broken value: objects of a kind, and of JSON lines any."""
+    """What can be saved of a broken value: objects of a kind or with such in them, and of JSON lines any."""
     for value, own_line in broken.rescued():
         kind, _ = kind_of(value)
-        if place.kind in (GENERIC, kind) and (own_line or kind != GENERIC):
+        if _carried(value) or (place.kind in (GENERIC, kind) and (own_line or kind != GENERIC)):
             yield value
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qsl
 
-from headerguard.sources.json_values import LIMIT, BrokenValueError
+from headerguard.sources.json_values import LIMIT, MOST, BrokenValueError
 from headerguard.sources.window import Window
 
 __all__ = ["forms", "looks_like_form"]
@@ -29,7 +29,9 @@ def forms(window: Window) -> Iterator[Any]:
     """Every form, as an object of its fields, of lists where one is repeated; a BrokenValueError in its place."""
     for line in _lines(window):
         if line is None:
-            yield BrokenValueError(f"a form longer than {LIMIT >> 20} MiB is not read")
+            yield BrokenValueError(f"longer than {LIMIT >> 20} MiB")
+        elif line.count(b"&") + line.count(b"@") + line.count(b"%40") > MOST:
+            yield BrokenValueError(f"holds more than {MOST:,} fields or addresses")
         elif text := line.decode("utf-8", "surrogateescape").strip():
             yield _fields(text)
 

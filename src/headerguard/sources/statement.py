@@ -47,15 +47,22 @@ def message_of(kind: str, value: Any, around: Iterable[Found], place: Place, ind
 
 def _read_elsewhere(envelope: Envelope | None, items: list[tuple[str, str]]) -> set[str]:
     """The texts that the envelope and the header show, and the record need not; of a header that is cut off none."""
-    found = {*envelope.rcpt_to, envelope.mail_from or ""} if envelope else set()
+    paths = (*envelope.rcpt_to, envelope.mail_from or "") if envelope else ()
+    found = {path for path in paths if _BARE.fullmatch(path)}
     if sum(len(name) + 4 * len(text) for name, text in items) < LIMIT:
-        found.update(text for name, text in items if _shows(name.lower()))
+        found.update(text for name, text in items if _shows(name.lower(), text))
     return found
 
 
-def _shows(name: str) -> bool:
+def _shows(name: str, text: str) -> bool:
     """Whether a field shows every address in it: as what it is there for, as mentioned, or as the id of the message."""
-    return name not in CATALOGUE or CATALOGUE[name].holds or name == "message-id"
+    if name == "message-id":
+        return _ID.fullmatch(text) is not None
+    return name not in CATALOGUE or CATALOGUE[name].holds
+
+
+_ID = re.compile(r"<?[^\s<>@,;]*@?[^\s<>@,;]*>?")
+"""An id of a message, in which what has the form of an address is none."""
 
 
 def passages(value: Any, without: frozenset[int] = frozenset()) -> Iterator[Found]:
@@ -167,7 +174,7 @@ def _record(kind: str, payload: Payload, value: Any, around: Iterable[Found], kn
         role = _LABELS[label.lower()]
         sightings += [s._replace(role=role) for s in sightings if s.role is Role.ENVELOPE]
     ids = [text for found in payload.ids for text in texts(found, value)]
-    known.update(ids)  # what has the form of an address in them is none
+    known.update(filter(_ID.fullmatch, ids))
     seals: list[str] = []
     left = passages(value, frozenset(id(body) for found in payload.bodies for body in every(found, value)))
     sightings += _leftovers(chain(left, around), known, seals, kind != GENERIC)
