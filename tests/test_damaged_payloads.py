@@ -188,7 +188,8 @@ def test_what_is_whole_in_a_broken_record_is_saved_if_it_is_of_a_kind(kind: str,
         assert "is no JSON" in str(error)
     other = "gmail_message" if kind == "graph_message" else "graph_message"
     messages, errors = collect(f'{{"a": {one}'.encode(), other)
-    assert (messages, len(errors)) == ([], 1)
+    assert messages == []
+    assert errors
 
 
 @pytest.mark.parametrize("kind", PAYLOADS)

@@ -125,6 +125,18 @@ def test_what_opens_a_line_is_saved_from_a_value_in_which_much_was_tried_in_vain
     assert list(BrokenValueError("", '{"a": {"n": 1}').rescued()) == [({"n": 1}, False)]
 
 
+@pytest.mark.parametrize("size", [1_000, 1_008, 1_016, 1_023, 1_024, 4_090, 20_000])
+def test_an_object_of_any_length_is_saved(size: int) -> None:
+    for value in (
+        {"n": "x" * size},
+        {"x" * size: 1},
+        {"n": ["\u00fc\\" * (size // 3)] * 3},
+        {"n": [True, None] * (size // 8)},
+    ):
+        text = json.dumps(value)
+        assert list(BrokenValueError("", f"{{1: {text}, {text}").rescued()) == [(value, False)] * 2
+
+
 @given(text=st.text(st.sampled_from('{}[]",:\\ \n1a\x1e'), max_size=40), sizes=SIZES)
 def test_chunks_make_no_difference(text: str, sizes: list[int]) -> None:
     assert repr(split(text, sizes)) == repr(split(text))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 from headerguard.sources.window import CHUNK, Window
@@ -33,14 +34,12 @@ class BrokenValueError(ValueError):
 
         In time linear in the text: when enough was tried in vain, only objects that open a line are looked at.
         """
-        decoder, at, sign, work = json.JSONDecoder(object_pairs_hook=_pairs), 0, "{", 4 * len(self.text)
+        at, sign, work = 0, "{", 4 * len(self.text)
         while (at := self.text.find(sign, at)) >= 0:
             at += len(sign) - 1
-            try:
-                value, end = decoder.raw_decode(self.text, at)
-            except (ValueError, RecursionError) as error:
-                end = error.pos if isinstance(error, json.JSONDecodeError) else len(self.text)
-                work -= max(1, end - at)
+            value, end = self._object(at)
+            if value is None:
+                work -= end - at
                 at += 1
             else:
                 yield value, self.text[at - 1 : at] == "\n"
@@ -49,6 +48,21 @@ class BrokenValueError(ValueError):
                 if len(sign) == 2:
                     return
                 sign, work = "\n{", 4 * len(self.text)
+
+    def _object(self, at: int) -> tuple[dict[str, Any] | None, int]:
+        """The object that starts at a place, or None; and where it ends, or how far it was looked at."""
+        size = least = 1 << 10
+        while True:  # in a part of the text, as the decoder counts the lines of all that it is given for each error
+            part = self.text[at : at + size]
+            try:
+                value, end = _DECODER.raw_decode(part)
+                return value, at + end
+            except json.JSONDecodeError as error:
+                if len(part) < size or not (error.pos > size - 16 or "Unterminated" in error.msg):
+                    return None, at + (error.pos + 1 if size == least else len(part))
+            except (ValueError, RecursionError):
+                return None, at + len(part)
+            size *= 4
 
 
 def looks_like_json(window: Window) -> bool:
@@ -96,20 +110,21 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+_DECODER = json.JSONDecoder(object_pairs_hook=_pairs)
+
+
 class Folded(dict[str, Any]):
     """An object whose members are found in any case: a library writes "toAddresses" where another has "ToAddresses"."""
 
     def get(self, key: str, default: Any = None) -> Any:
         """A member by its name, else the first whose name differs by case alone."""
-        if key in self:
-            return self[key]
-        low = key.lower()
-        return next((self[name] for name in self if name.lower() == low), default)
+        name = key if key in self else self.names.get(key.lower())
+        return default if name is None else self[name]
 
-    @property
-    def names(self) -> frozenset[str]:
-        """The names of its members in lower case."""
-        return frozenset(name.lower() for name in self)
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """The names of its members, by their lower case."""
+        return {name.lower(): name for name in reversed(self)}
 
 
 def folded(value: Any) -> Any:

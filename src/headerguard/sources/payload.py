@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,7 @@ class Payload:
         """Whether a payload is of this kind."""
         needed = top_level(self.detect)  # by which most kinds are told at once
         if isinstance(value, Folded):
-            return not value.names.isdisjoint(map(str.lower, needed)) and bool(first(self.detect, value))
+            return not value.names.keys().isdisjoint(map(str.lower, needed)) and bool(first(self.detect, value))
         return not needed.isdisjoint(value) and bool(first(self.detect, value))
 
     def fits(self, value: dict[str, Any]) -> bool:
@@ -134,10 +135,18 @@ def kind_of(value: Any) -> tuple[str, Any]:
     Where none does, names of members may be written in another case than the vendor documents.
     """
     for shown in _spellings(value):
+        if _names().isdisjoint(map(str.lower, shown)):
+            break
         for kind, payload in PAYLOADS.items():
             if payload.describes(shown):
                 return kind, shown
     return GENERIC, value
+
+
+@cache
+def _names() -> frozenset[str]:
+    """The members, in lower case, without any of which a payload is of no kind."""
+    return frozenset(name.lower() for payload in PAYLOADS.values() for name in top_level(payload.detect))
 
 
 def as_kind(kind: str, value: Any) -> tuple[str, Any]:
