@@ -20,7 +20,7 @@ from headerguard.fields import CATALOGUE, Role
 from headerguard.grammar import addresses_in
 from headerguard.header import LIMIT, encode_octets
 from headerguard.message import Envelope, Mark, Message, Record, Sighting
-from headerguard.seal import seals_in
+from headerguard.seal import PREFIX, seals_in
 from headerguard.sources.expression import addresses, every, first, texts
 from headerguard.sources.json_values import decoded
 from headerguard.sources.payload import GENERIC, Payload, payload_of
@@ -94,7 +94,7 @@ _NESTED = ("{", "[")
 
 def _says_something(text: str) -> bool:
     """Whether there may be an address in a text (percent-encoded, or escaped as JSON does), or a seal."""
-    return "@" in text or "%40" in text or "\\u00" in text or "hg1." in text
+    return "@" in text or "%40" in text or "\\u00" in text or PREFIX in text
 
 
 def _members(path: str, item: dict[str, Any] | list[Any]) -> Iterator[tuple[str, Any]]:
