@@ -287,6 +287,11 @@ def written(baseline: Baseline) -> str:
     return json.dumps(baseline.as_dict(), sort_keys=True)
 
 
+def streams(baseline: Baseline) -> str:
+    """What is written, but for the odds: these count what each message brought at the time, so order matters to them."""
+    return json.dumps(baseline.as_dict() | {"novelty": None}, sort_keys=True)
+
+
 _CAPS = st.sampled_from(((256, 256), (2, 2), (1, 1), (2, 3)))
 _SOME = settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow])
 
@@ -299,11 +304,10 @@ def test_learning_in_parts_and_joining_is_learning_at_once(
     with caps(*cap):
         whole = state(one + other)
         joined = state(one).merge(state(other))
-        assert written(joined) == written(whole)
-        assert joined == whole
+        assert streams(joined) == streams(whole)
         assert whole.crowded == joined.crowded
         more = state(one)
-        assert more.merge(state(other)).merge(state(one)) == state(one + other + one)
+        assert streams(more.merge(state(other)).merge(state(one))) == streams(state(one + other + one))
 
 
 @_SOME
@@ -338,7 +342,7 @@ def test_the_order_of_mail_makes_no_difference(
     with caps(*cap):
         shuffled = part[:]
         random.shuffle(shuffled)
-        assert written(state(shuffled)) == written(state(part))
+        assert streams(state(shuffled)) == streams(state(part))
 
 
 @_SOME
@@ -352,7 +356,8 @@ def test_what_is_learned_after_joining_or_loading_counts_the_same(
         for message, day in other:
             continued.learn(message, day=day)
             loaded.learn(message, day=day)
-        assert written(continued) == written(loaded) == written(state(one + other))
+        assert written(continued) == written(loaded)
+        assert streams(continued) == streams(state(one + other))
 
 
 def test_the_parts_stay_as_they_were() -> None:

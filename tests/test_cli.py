@@ -264,12 +264,17 @@ def test_learn_makes_a_baseline_and_says_what_was_read(run: Run, folder: Path) -
     assert sorted(path.name for path in folder.iterdir() if path.name.startswith(".")) == []
 
 
+def streams(baseline: Path) -> object:
+    """What a baseline holds of its streams; the odds count what each message brought at the time it was learned."""
+    return json.loads(baseline.read_text())["streams"]
+
+
 def test_learn_adds_to_a_baseline(run: Run, folder: Path) -> None:
     (folder / "one.mbox").write_text(mailbox(range(15)))
     (folder / "two.mbox").write_text(mailbox(range(15, 40)))
     assert run("learn", "one.mbox", "-b", "new.json").code == 0
     assert run("learn", "two.mbox", "-b", "new.json").out.startswith("read 25 messages · 1 stream · 26 ")
-    assert (folder / "new.json").read_bytes() == (folder / "baseline.json").read_bytes()
+    assert streams(folder / "new.json") == streams(folder / "baseline.json")
 
 
 def test_learn_takes_the_baseline_of_the_configuration(run: Run, folder: Path) -> None:
@@ -747,7 +752,7 @@ def test_baseline_merge(run: Run, folder: Path) -> None:
     run("learn", "two.mbox", "-b", "two.json")
     ran = run("baseline", "merge", "two.json", "one.json", "-o", "both.json")
     assert (ran.code, ran.out) == (0, "both.json holds 1 stream\n")
-    assert (folder / "both.json").read_bytes() == (folder / "baseline.json").read_bytes()
+    assert streams(folder / "both.json") == streams(folder / "baseline.json")
     assert run("baseline", "merge", "one.json", "none.json", "-o", "bad.json").code == 2
     assert not (folder / "bad.json").exists()
 

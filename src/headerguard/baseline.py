@@ -22,6 +22,7 @@ from headerguard.errors import BaselineError
 from headerguard.fields import MARKED, Role
 from headerguard.finding import History
 from headerguard.message import Mark, Message, Sighting
+from headerguard.novelty import JUDGED, Calm, Novelty, Trend, shipped
 from headerguard.stream import Level
 
 __all__ = [
@@ -50,6 +51,9 @@ VALUES_CAP = 256
 SUBJECTS_CAP = 256
 """An author with more different subjects than this is not refined by subject any more."""
 
+_COUNTED = frozenset((Role.FROM, Role.REPLY, Role.TO, Role.CC, Role.BCC))
+"""Roles whose absence is counted for the odds, one a family."""
+
 LEARNED_ROLES = frozenset(
     (
         Role.FROM,
@@ -69,6 +73,9 @@ LEARNED_ROLES = frozenset(
     )
 )
 """Roles whose registrable domains are learned. Of the envelope only the recipients that the header does not name."""
+
+_OURS = LEARNED_ROLES - {Role.TO, Role.CC, Role.RESENT_TO, Role.RESENT_CC}
+"""Those that whoever is written to has no part in."""
 
 ACCOUNT = "account"
 """Learned like a role: the fingerprints of the sending account ("vendor:id")."""
@@ -143,6 +150,8 @@ class Profile:
     """Messages, first and last day."""
     roles: dict[str, RoleHistory] = field(default_factory=dict)
     """Per role (`Role` value) what it has shown."""
+    days: dict[int, int] = field(default_factory=dict)
+    """Messages per day (proleptic Gregorian ordinals in UTC); those without a date are left out."""
     _closed: list[frozenset[Role]] = field(default_factory=list, compare=False, repr=False)
     _closed_at: Seen | None = field(default=None, compare=False, repr=False)
 
@@ -157,6 +166,33 @@ class Profile:
         if history is None:  # an envelope that was never observed proves nothing about who is in it
             return unused and role is not Role.ENVELOPE and self.seen.count >= ENOUGH
         return history.closed and (unused or bool(history.values))
+
+    def trend(self, role: Role) -> Trend:
+        """What the chance of a new domain in a role depends on (see `novelty`).
+
+        How long the newest has been known is told by counts and days alone, never by the order of learning, so that
+        merged profiles tell the same.
+        """
+        history = self.roles.get(role)
+        messages = self.seen.count
+        if role is Role.ENVELOPE:  # it counts where it was observed
+            messages = history.messages if history else 0
+        if history is None or history.values == {}:
+            return Trend(role, messages, 0, 0, messages)
+        if history.values is None:
+            return Trend(role, messages, VALUES_CAP + 1, 0, 0)
+        seen = history.values.values()
+        newest = max(value.first for value in seen)
+        since = min(value.count for value in seen if value.first == newest) - 1
+        if len(seen) > 1:
+            since = max(since, sum(count for day, count in self.days.items() if day > newest))
+        return Trend(role, messages, len(seen), sum(value.count == 1 for value in seen), since)
+
+    @property
+    def calm(self) -> Calm:
+        """How often it shows anything new."""
+        histories = [self.roles[role].values for role in self.roles.keys() & JUDGED]
+        return Calm.of(self.seen.count, sum(VALUES_CAP if values is None else len(values) for values in histories))
 
     def varied(self, role: Role) -> bool:
         """Whether a role has shown more domains than a closed one may."""
@@ -198,6 +234,8 @@ class Profile:
     def learn(self, roles: Mapping[str, set[str]], day: int) -> None:
         """Add one message."""
         self.seen += Seen(1, day, day)
+        if day:
+            self.days[day] = self.days.get(day, 0) + 1
         for role, domains in roles.items():
             history = self.roles.get(role)
             if history is None:
@@ -215,6 +253,8 @@ class Profile:
     def add(self, other: Profile) -> None:
         """Join another profile of the same level into this one."""
         self.seen += other.seen
+        for day, count in other.days.items():
+            self.days[day] = self.days.get(day, 0) + count
         for role, history in other.roles.items():
             self.roles.setdefault(role, RoleHistory()).add(history)
 
@@ -222,14 +262,16 @@ class Profile:
 class Baseline:
     """Everything learned, by level of stream. `learn` changes it in place; `merge` makes a new one."""
 
-    __slots__ = ("_anywhere", "_homes", "_subjects", "streams")
+    __slots__ = ("_homes", "_seen_in_role", "_subjects", "novelty", "streams")
 
     def __init__(self) -> None:
         """Start with nothing known."""
         self.streams: dict[str, Profile] = {}
         """Profiles by level key (account/kind:value)."""
         self._subjects: dict[str, set[str] | None] = {}  # author key -> keys of its subject levels; None: crowded
-        self._anywhere: dict[str, int] | None = None
+        self.novelty = Novelty(shipped())
+        """What all streams together tell about new domains, beside what was shipped."""
+        self._seen_in_role: set[str] | None = None
         self._homes: dict[str, set[str]] | None = None  # kind:value -> level keys, whatever the account
 
     # ---- judging
@@ -248,16 +290,29 @@ class Baseline:
         keys = self._homes.get(level.key.partition("/")[2], ()) if level.kind in _NAMED else ()
         return {key: self.streams[key].messages for key in keys if key in self.streams}
 
+    def odds(self, profile: Profile, role: Role, domain: str) -> float | None:
+        """The share of clean messages that would look at least as unusual as this domain in this role of a stream.
+
+        1 where the stream has shown it there; None where the role is open, so that nothing can be said.
+        """
+        if role not in JUDGED:
+            return None
+        trend = profile.trend(role)
+        if not trend.closed:
+            return None
+        if profile.knows(role, domain):
+            return 1.0
+        surprise = self.novelty.surprise(trend, not self.has_seen(domain))
+        return self.novelty.p_value(surprise, profile.calm)
+
     def has_seen(self, domain: str) -> bool:
-        """Whether any stream has shown a registrable domain in a closed role."""
-        if self._anywhere is None:
-            self._anywhere = {}
-            for profile in self.streams.values():
-                for role, history in profile.roles.items():
-                    if history.closed and role in LEARNED_ROLES:
-                        for value in history.values or ():
-                            self._anywhere[value] = 1
-        return domain in self._anywhere
+        """Whether any stream has shown a registrable domain in a role that nobody gets into by signing up."""
+        if self._seen_in_role is None:
+            histories = [
+                profile.roles[role] for profile in self.streams.values() for role in profile.roles.keys() & _OURS
+            ]
+            self._seen_in_role = {value for history in histories for value in history.values or ()}
+        return domain in self._seen_in_role
 
     # ---- learning
 
@@ -291,11 +346,25 @@ class Baseline:
             domain = suffixes.registrable_domain(sighting.address.domain)
             if not without or (sighting.role, domain) not in without:
                 roles.setdefault(sighting.role, set()).add(domain)
-        for level in message.levels if levels is None else levels:
-            profile = self._profile_to_learn(level)
-            if profile is not None:
-                profile.learn(roles, day)
-        self._anywhere = None
+        profiles = [self._profile_to_learn(level) for level in (message.levels if levels is None else levels)]
+        if profiles and (finest := profiles[0]):
+            self._learn_novelty(finest, roles)
+        for profile in filter(None, profiles):
+            profile.learn(roles, day)
+        if self._seen_in_role is not None:
+            self._seen_in_role.update(value for role in roles.keys() & _OURS for value in roles[role])
+
+    def _learn_novelty(self, profile: Profile, roles: Mapping[str, set[str]]) -> None:
+        """Count, at the finest level, what the message brings that the stream has not shown."""
+        seen = []
+        for role in _COUNTED | ((profile.roles.keys() | roles.keys()) & JUDGED):
+            if role is Role.ENVELOPE and role not in roles:
+                continue
+            history = profile.roles.get(role)
+            known = history.values if history else {}
+            new = roles.get(role, set()).difference(known) if known is not None else ()
+            seen.append((profile.trend(Role(role)), bool(new), not all(map(self.has_seen, new))))
+        self.novelty.learn(seen, profile.calm)
 
     def _profile_to_learn(self, level: Level) -> Profile | None:
         key = level.key
@@ -340,6 +409,8 @@ class Baseline:
                 merged.streams.setdefault(key, Profile()).add(profile)
         crowded = {author for source in (self, *others) for author in source.crowded}
         merged._count_subjects(crowded)
+        for source in (self, *others):
+            merged.novelty.add(source.novelty)
         return merged
 
     def _count_subjects(self, crowded: Iterable[str]) -> None:
@@ -371,6 +442,7 @@ class Baseline:
         return {
             "schema": SCHEMA,
             "crowded": list(self.crowded),
+            "novelty": self.novelty.as_dict(),
             "streams": {key: _profile_record(self.streams[key]) for key in sorted(self.streams)},
         }
 
@@ -427,6 +499,11 @@ class Baseline:
         if not isinstance(crowded, list) or not all(isinstance(author, str) for author in crowded):
             raise _MalformedError("crowded is not a list of strings")
         baseline._count_subjects(crowded)
+        if "novelty" in top:
+            try:
+                baseline.novelty = Novelty.from_dict(top["novelty"], shipped())
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                raise _MalformedError(f"novelty is not what it should be: {type(error).__name__}: {error}") from None
         return baseline
 
 
@@ -510,6 +587,7 @@ def _seen_record(seen: Seen) -> list[Any]:
 def _profile_record(profile: Profile) -> dict[str, Any]:
     return {
         "seen": _seen_record(profile.seen),
+        "days": {date.fromordinal(day).isoformat(): count for day, count in sorted(profile.days.items())},
         "roles": {
             str(role): {
                 "messages": history.messages,
@@ -533,16 +611,29 @@ def _seen(value: Any, where: str) -> Seen:
     return Seen(count, *days)
 
 
+def _ordinal(day: str, where: str) -> int:
+    try:
+        return date.fromisoformat(day).toordinal()
+    except ValueError:
+        raise _MalformedError(f"{where} has {day!r}, which is no day") from None
+
+
+def _whole(value: Any, where: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise _MalformedError(f"{where} is not a whole number")
+    return value
+
+
 def _profile(record: Any, where: str) -> Profile:
     fields = _mapping(record, where)
     profile = Profile(_seen(fields.get("seen"), f"{where}.seen"))
+    for day, count in _mapping(fields.get("days", {}), f"{where}.days").items():
+        profile.days[_ordinal(day, f"{where}.days")] = _whole(count, f"{where}.days[{day!r}]")
     for role, entry in _mapping(fields.get("roles"), f"{where}.roles").items():
         place = f"{where}.roles[{role!r}]"
         if role not in {*Role, ACCOUNT, TRACKING_HOST, SETTING, SHOWN, SEAL}:
             raise _MalformedError(f"{place} is not a role")
-        messages = _mapping(entry, place).get("messages")
-        if not isinstance(messages, int) or isinstance(messages, bool) or messages < 0:
-            raise _MalformedError(f"{place}.messages is not a whole number")
+        messages = _whole(_mapping(entry, place).get("messages"), f"{place}.messages")
         values = entry.get("values")
         history = RoleHistory(messages, None)
         if values is not None:

@@ -170,7 +170,15 @@ class Guard:
         borrowed = level is not finest
         judging = level if profile else None
         return finest, Known(
-            profile, judging, declared, self.config.own_domains, self.baseline, borrowed, self.suffixes, finest
+            profile,
+            judging,
+            declared,
+            self.config.own_domains,
+            self.baseline,
+            borrowed,
+            self.suffixes,
+            finest,
+            rate=self.config.false_alarm_rate,
         )
 
     def _hearsay(self, message: Message) -> Callable[[Evidence | Sighting | Mark], bool] | None:

@@ -147,6 +147,8 @@ class Known:
     """The Public Suffix List in use."""
     stream: Level | None = None
     """The finest level of the stream, whether or not enough is known of it."""
+    rate: float = 1e-4
+    """How often a clean message may be called novel, as configured."""
     seal: Seal | None = None
     """What the application asked for, where the copy carries a seal that can be believed."""
     unbelieved: str | None = None
@@ -167,6 +169,13 @@ class Known:
     def knows(self, roles: Iterable[Role], domain: str) -> bool:
         """Whether this stream has shown a registrable domain in one of the roles."""
         return self.profile is not None and any(self.profile.knows(role, domain) for role in roles)
+
+    def p_value(self, role: Role, domain: str) -> float | None:
+        """How rare a registrable domain is in a role of this stream: the share of clean messages at least as unusual.
+
+        None where too little is known, and where the role is open, so that no rule on domains keeps its promise.
+        """
+        return self.baseline.odds(self.profile, role, domain) if self.profile else None
 
     def seen_anywhere(self, domain: str) -> bool:
         """Whether any stream has shown a registrable domain in a role that is not open to the public."""
@@ -223,6 +232,7 @@ class Rule:
         severity: Severity | None = None,
         layer: str = "unknown",
         history: History | None = None,
+        p_value: float | None = None,
     ) -> Finding:
         """A finding whose primary evidence is `where`; one that rests on a mere candidate weighs one severity less."""
         weight = severity or self.severity
@@ -230,7 +240,8 @@ class Rule:
             weight = Severity(max(weight - 1, Severity.LOW))
             summary += " (only some readers see it)"
         evidence = tuple(item for place in (where, *also) for item in _evidence(place))
-        return Finding(self.id, subject or _subject(where), weight, summary, evidence, layer=layer, history=history)
+        about = subject or _subject(where)
+        return Finding(self.id, about, weight, summary, evidence, p_value=p_value, layer=layer, history=history)
 
 
 @dataclass(frozen=True)

@@ -38,12 +38,19 @@ class _UnfamiliarDomain(Rule):
         return set()
 
     def is_unfamiliar(self, sighting: Sighting, own: frozenset[str], known: Known) -> bool:
-        """Neither shown by the stream in this role, nor the operator's own, nor expected."""
+        """Neither shown by the stream in this role, nor the operator's own, nor expected, and as rare as was promised.
+
+        In To and Cc the odds are told and silence nothing: what is shipped of them comes from people who write to
+        people, and a machine that always writes to one domain is another matter.
+        """
         domain = known.registrable(sighting.address)
         if domain in own or known.knows((sighting.role,), domain):
             return False
         bounds = known.declared.bound(sighting.role) or ()
-        return not any(bound.allows(sighting.address) for bound in bounds)
+        if any(bound.allows(sighting.address) for bound in bounds):
+            return False
+        odds = known.p_value(sighting.role, domain) if sighting.role not in VISIBLE else None
+        return odds is None or odds <= known.rate
 
     def judged(self, sighting: Sighting, known: Known) -> Finding:
         """The finding; its subject is the registrable domain, so one incident covers every address there."""
@@ -53,6 +60,7 @@ class _UnfamiliarDomain(Rule):
             f"{sighting.field} names {domain}, which {known.level} has never shown there",
             subject=domain,
             history=known.history(sighting.role),
+            p_value=known.p_value(sighting.role, domain),
         )
 
 
@@ -145,6 +153,7 @@ class UnfamiliarBlindRecipient(_UnfamiliarDomain):
             severity=severity,
             layer=layer_of(recipient, message.stage),
             history=known.history(surest.role),
+            p_value=known.p_value(surest.role, domain),
         )
 
 
