@@ -9,7 +9,7 @@ from unittest.mock import patch
 from bench.messages import Source
 from bench.rounds import Figure, cpu_seconds
 
-from headerguard import Message, message
+from headerguard import Message, message, part
 from headerguard.fields import CATALOGUE, FIELDS
 
 __all__ = ["breadth", "standard_fields_alone", "without_vendor_fields"]
@@ -49,5 +49,5 @@ def without_vendor_fields(header: bytes) -> bytes:
 @contextmanager
 def standard_fields_alone() -> Iterator[None]:
     """Messages know the fields of the standards, and no others."""
-    with patch.multiple(message, CATALOGUE=_STANDARD, _ALL=frozenset(_STANDARD)):
+    with patch.object(part, "CATALOGUE", _STANDARD), patch.object(message, "_ALL", frozenset(_STANDARD)):
         yield

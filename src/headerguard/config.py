@@ -17,7 +17,7 @@ from headerguard.address_list import parse as parse_address
 from headerguard.errors import ConfigError
 from headerguard.fields import Role
 from headerguard.finding import Severity
-from headerguard.message import Stage
+from headerguard.provenance import Stage
 from headerguard.rule import Bound, Rule, bind, load_rules, near_miss
 from headerguard.rules import BUILTIN, RENAMED
 from headerguard.setting import (

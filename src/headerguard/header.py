@@ -25,6 +25,7 @@ __all__ = [
     "Header",
     "Line",
     "decode_octets",
+    "decode_value",
     "decode_words",
     "decoded_words",
     "encode_octets",
@@ -169,6 +170,17 @@ class Header:
         self.names = frozenset([line[0] for line in lines])
         self.defects = tuple(self._find_defects(limit))
 
+    @classmethod
+    def from_items(cls, items: Iterable[tuple[str, object]], *, keep: Collection[str] = ()) -> Header:
+        """Names and values of fields in order, as a library or an event gives them; `keep` as in the constructor."""
+        block = bytearray()
+        injected: list[int] = []
+        for name, value in items:
+            octets = encode_octets(f"{name}: {_written(value)}").rstrip(b"\r\n") + b"\r\n"
+            injected += [len(block) + match.end() for match in _LINE_IN_VALUE.finditer(octets)]
+            block += octets
+        return cls(bytes(block), keep=keep, has_octets=False, injected=injected)
+
     def _with_odd(self, lines: Iterable[Line], limit: int, keep: Collection[str]) -> Iterator[Line]:
         """The same lines with lenient names where they have no clean one, and without what `limit` cuts off."""
         for line in lines:
@@ -273,6 +285,21 @@ class Header:
         return f"<Header of {len(self.lines)} fields, {len(self.defects)} defects>"
 
 
+_LINE_IN_VALUE = re.compile(rb"\n(?![ \t]|\Z)")
+
+
+def _written(value: object) -> str:
+    """A header value as it would be sent; a Header object that refuses (it holds a field of its own) as it is."""
+    from email.header import Header as EncodedHeader
+
+    if isinstance(value, EncodedHeader):
+        try:
+            return value.encode(linesep="\r\n")
+        except Exception:  # the refusal of the standard library must not hide what it refuses
+            return str(value)
+    return str(value)
+
+
 def header_length(octets: bytes | bytearray | memoryview) -> int:
     """Length of the header block: up to and with the line before the first empty line (RFC 5322 section 2.1).
 
@@ -320,6 +347,14 @@ def decode_octets(text: str) -> str:
         return text.encode("latin-1").decode("utf-8")
     except UnicodeError:
         return text
+
+
+_FOLD = re.compile(r"\r?\n[ \t]*")
+
+
+def decode_value(text: str) -> str:
+    """The value of a field, one character per octet, for reading: a blank for each fold, words decoded."""
+    return decode_words(decode_octets(_FOLD.sub(" ", text) if "\n" in text else text))
 
 
 # Only charsets that mail uses: any other name would make the codec registry look for, and remember, a module.

@@ -19,7 +19,7 @@ from headerguard.address import to_a_label
 from headerguard.address_list import Tier, lex
 from headerguard.errors import ConfigError
 from headerguard.finding import Severity
-from headerguard.message import Stage
+from headerguard.provenance import Stage
 from headerguard.rule import near_miss
 
 __all__ = [

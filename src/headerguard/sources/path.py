@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from headerguard.address import Address
 from headerguard.address_list import Tier, parse
 from headerguard.fields import Role
-from headerguard.message import Sighting
+from headerguard.sighting import Sighting
 
 __all__ = ["cut", "original", "originals", "reverse_path"]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from headerguard.fields import Role
-from headerguard.message import Stage
+from headerguard.provenance import Stage
 from headerguard.sources.expression import addresses, first, top_level
 from headerguard.sources.json_values import Folded, folded
 

@@ -20,6 +20,7 @@ from headerguard.fields import CATALOGUE, Role
 from headerguard.grammar import addresses_in
 from headerguard.header import LIMIT, encode_octets
 from headerguard.message import Envelope, Mark, Message, Record, Sighting
+from headerguard.provenance import in_utc
 from headerguard.seal import PREFIX, seals_in
 from headerguard.sources.expression import addresses, every, first, texts
 from headerguard.sources.json_values import decoded
@@ -254,8 +255,7 @@ def _when(text: str) -> datetime | None:
     """A time in UTC from seconds or milliseconds since 1970 or from words (ISO 8601, RFC 5322); None for none."""
     for parse in (_moment, datetime.fromisoformat, parsedate_to_datetime):
         try:
-            moment = parse(text)
-            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+            return in_utc(parse(text))
         except (ValueError, TypeError, IndexError, OverflowError, OSError):
             continue
     return None
