@@ -16,6 +16,7 @@ from headerguard import grammar
 from headerguard.address_list import Tier
 from headerguard.fields import ANY, CATALOGUE, FIELDS, MARKED, TRACKED, Entry, Role, entry_of
 from headerguard.grammar import Name
+from headerguard.grammar.packed import base64_text
 from headerguard.message import Envelope, Message
 
 SAMPLED = [entry for entry in FIELDS if entry.sample]
@@ -576,9 +577,9 @@ def decoded(text: str) -> str:
     """A value in every way that something may be written, one after the other, without what folding adds."""
     forms = [text]
     for part in re.split(r"[|\s]+", text):
-        forms.append(grammar._base64(part))
-    forms.append(grammar._base64(text.rpartition("|")[2]))
-    forms.append(grammar._base64(text.strip().strip("|")))
+        forms.append(base64_text(part))
+    forms.append(base64_text(text.rpartition("|")[2]))
+    forms.append(base64_text(text.strip().strip("|")))
     for form in list(forms):
         forms.append(re.sub(r"\\u([0-9A-Fa-f]{4})", lambda m: chr(int(m[1], 16)), form))
     for form in list(forms):

@@ -59,7 +59,7 @@ STREET = (
 )
 """A module may import from modules that stand before it. docs/architecture.md shows the same table."""
 
-NEIGHBOURS = frozenset(("sources", "rendering", "stores"))
+NEIGHBOURS = frozenset(("grammar", "sources", "rendering", "stores"))
 """Packages whose modules may import one another, as long as no circle comes of it."""
 
 ONLY_IN = {"email_validator": "address", "idna": "address", "tldextract": "address", "mailparser": "trace"}

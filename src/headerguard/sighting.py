@@ -31,12 +31,12 @@ class Sighting(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """A host name, or an id of the sending account, at one place of a copy."""
+    """A host name, an id of the sending account, or one of its settings, at one place of a copy."""
 
     kind: str
-    """host or account."""
+    """host, account or setting."""
     value: str
-    """The host name in lower case, or "vendor:id"."""
+    """The host name in lower case, "vendor:id", or what is set and to what: "bcc copy@client.example"."""
     role: Role
     """What it is there for."""
     field: str
