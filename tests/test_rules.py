@@ -23,9 +23,10 @@ from headerguard.config import parse
 from headerguard.errors import ConfigError
 from headerguard.fields import CATALOGUE, Role
 from headerguard.finding import Finding, Report, Severity
-from headerguard.guard import _UNMET, Guard, check_examples
+from headerguard.guard import _UNMET, Guard
 from headerguard.header import DefectName
 from headerguard.message import Envelope, Message, Recipient
+from headerguard.proof import check_examples
 from headerguard.rule import Bound, Compared, Declared, Example, Known, Rule, bind, load_rules
 from headerguard.rules import BUILTIN, RENAMED
 from headerguard.sources import read

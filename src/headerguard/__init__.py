@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from headerguard.errors import BaselineError, ConfigError, FindingsError, HeaderguardError, SourceError
     from headerguard.fields import Role
     from headerguard.finding import Evidence, Failure, Finding, History, Report, Severity, Skipped
-    from headerguard.guard import Guard, check_examples
+    from headerguard.guard import Guard
     from headerguard.header import Defect, DefectName, Field, Header
     from headerguard.message import Envelope, Mark, Message, Origin, Recipient, Record, Sighting, Stage
+    from headerguard.proof import check_examples
     from headerguard.reconcile import Reconciliation
     from headerguard.rendering import render
     from headerguard.rule import Example, Known, Rule
@@ -34,9 +35,10 @@ _HOME = {
     "errors": ("BaselineError", "ConfigError", "FindingsError", "HeaderguardError", "SourceError"),
     "fields": ("Role",),
     "finding": ("Evidence", "Failure", "Finding", "History", "Report", "Severity", "Skipped"),
-    "guard": ("Guard", "check_examples"),
+    "guard": ("Guard",),
     "header": ("Defect", "DefectName", "Field", "Header"),
     "message": ("Envelope", "Mark", "Message", "Origin", "Recipient", "Record", "Sighting", "Stage"),
+    "proof": ("check_examples",),
     "reconcile": ("Reconciliation",),
     "rendering": ("render",),
     "rule": ("Example", "Known", "Rule"),

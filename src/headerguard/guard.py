@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 from headerguard.address import BUNDLED, SuffixList
 from headerguard.address_list import parse as parse_address
 from headerguard.baseline import ENOUGH, Baseline, mark_known
-from headerguard.config import Config, default, load, parse
+from headerguard.citation import Citations
+from headerguard.config import Config, default, load
 from headerguard.fields import CATALOGUE, HIDDEN, MARKED, Role
 from headerguard.finding import Evidence, Failure, Finding, Report, Severity, Skipped
 from headerguard.message import Envelope, Mark, Message, Sighting, Stage
 from headerguard.reconcile import Reconciliation, reconcile
-from headerguard.rule import Bound, Compared, Declared, Example, Known, Rule
+from headerguard.rule import Bound, Compared, Declared, Known, Rule
 from headerguard.seal import Seal, believe, make_key, make_seal, read_key
-from headerguard.sources import blind_spots, read
+from headerguard.sources import blind_spots
 from headerguard.stream import Level
 from headerguard.trace import believed_to
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from email.message import Message as EmailMessage
     from os import PathLike
 
-__all__ = ["Guard", "check_examples"]
+__all__ = ["Guard"]
 
 _NO_ENVELOPE = "no envelope: a recipient that a relay added, or that Bcc named before this copy, is invisible here"
 _PART = "the envelope may be a part of the message: a recipient of another transaction is invisible here"
@@ -243,7 +244,7 @@ class Guard:
         self, findings: list[Finding], message: Message, stream: str, now: datetime | None
     ) -> tuple[tuple[Finding, ...], tuple[Finding, ...], tuple[str, ...]]:
         """Complete the findings, weigh them as configured, and set apart what is allowed."""
-        complete = _Completion(message, stream)
+        complete = Citations(message, stream)
         today = _today(message, now) if self.config.allow else None
         judged, allowed, notes = [], [], []
         for finding in findings:
@@ -437,113 +438,3 @@ def _day(message: Message, now: datetime | None) -> int:
 
 def _domain(subject: str, suffixes: SuffixList) -> str:
     return suffixes.registrable_domain(subject.rpartition("@")[2])
-
-
-class _Completion:
-    """Puts into a finding what only the message knows: stream, place among its role, octets as they stand."""
-
-    def __init__(self, message: Message, stream: str) -> None:
-        self.message, self.stream = message, stream
-        self.texts: dict[tuple[int, int], str] = {}
-        self.occurrences: dict[int, int] | None = None
-        self.places: dict[tuple[str, str, int, tuple[int, int] | None, str], str] | None = None
-
-    def __call__(self, finding: Finding, severity: Severity) -> Finding:
-        """The finding with its evidence complete."""
-        return replace(
-            finding,
-            severity=severity,
-            evidence=tuple(map(self._evidence, finding.evidence)),
-            account=self.message.account,
-            stream=self.stream,
-        )
-
-    def _evidence(self, evidence: Evidence) -> Evidence:
-        text, span, occurrence = evidence.text, evidence.span, evidence.occurrence
-        if span is not None:
-            occurrence = self._occurrences().get(span[0], occurrence)
-            text = self._text(span)
-        elif evidence.field == "rcpt to" and self.message.envelope:
-            text = self.message.envelope.rcpt_to[evidence.occurrence]
-        elif evidence.field == "mail from" and self.message.envelope:
-            text = self.message.envelope.mail_from or text
-        key = (evidence.place, evidence.field, evidence.occurrence, span, evidence.text)
-        return replace(evidence, text=text, occurrence=occurrence, place=self._places().get(key, evidence.place))
-
-    def _text(self, span: tuple[int, int]) -> str:
-        """The source there, once for all the findings on a field that packs thousands of addresses."""
-        if span not in self.texts:
-            octets = self.message.header.text[span[0] : span[1]].encode("latin-1")
-            self.texts[span] = octets.decode("utf-8", "replace")
-        return self.texts[span]
-
-    def _occurrences(self) -> dict[int, int]:
-        """Which of its name the field is that starts at an offset."""
-        if self.occurrences is None:
-            self.occurrences = {part.line.start: part.occurrence for part in self.message.parts}
-        return self.occurrences
-
-    def _places(self) -> dict[tuple[str, str, int, tuple[int, int] | None, str], str]:
-        """The number of every sighting among those of its role."""
-        if self.places is None:
-            counts: dict[str, int] = {}
-            self.places = {}
-            for s in self.message.sightings:
-                number = counts.get(s.role, 0)
-                counts[s.role] = number + 1
-                key = (str(s.role), s.field, s.occurrence, s.span, str(s.address))
-                self.places.setdefault(key, f"{s.role}[{number}]")
-        return self.places
-
-
-# ---- examples --------------------------------------------------------------------------------------------------------
-
-
-def check_examples(rule: type[Rule] | Rule) -> list[str]:
-    """What is wrong with the examples of a rule, a sentence each; none means that all of them hold."""
-    rule_type = rule if isinstance(rule, type) else type(rule)
-    problems = [] if rule_type.examples else [f"{rule_type.id} has no example"]
-    for number, example in enumerate(rule_type.examples):
-        name = f"{rule_type.id} example {number}"
-        if _lines_apart(example.flagged.splitlines(), example.clean.splitlines()) > 2:
-            problems.append(f"{name}: flagged and clean differ in more than two lines")
-        found = _example_findings(rule, example, example.flagged)
-        if not found:
-            problems.append(f"{name}: the flagged message is not flagged")
-        elif found[0].evidence[0].text != example.cites:
-            problems.append(f"{name}: cites {found[0].evidence[0].text!r}, not {example.cites!r}")
-        if any(_example_findings(rule, example, example.clean)):
-            problems.append(f"{name}: the clean message is flagged")
-    return problems
-
-
-def _lines_apart(one: list[str], other: list[str]) -> int:
-    from difflib import SequenceMatcher
-
-    changes = SequenceMatcher(None, one, other, autojunk=False).get_opcodes()
-    return sum(max(i2 - i1, j2 - j1) for tag, i1, i2, j1, j2 in changes if tag != "equal")
-
-
-def _example_findings(rule: type[Rule] | Rule, example: Example, text: str) -> list[Finding]:
-    config = parse(example.config, "example") if example.config else None
-    guard = Guard([rule], config=config, seal_key=example.seal_key)
-    for past in example.history:
-        guard.learn(_copies(example, past))
-    if isinstance(guard.rules[0], Compared):
-        return list(guard.reconcile(_copies(example, text)).findings)
-    reports = [guard.check(copy, envelope=example.envelope, **example.declared) for copy in _copies(example, text)]
-    if failures := [failure for report in reports for failure in report.failures]:
-        raise RuntimeError(failures[0].error)
-    return [finding for report in reports for finding in report.findings]
-
-
-def _copies(example: Example, text: str) -> list[Message]:
-    if example.kind is not None:
-        return list(read(text.encode(), example.kind))
-    if "\n\n" in text:
-        return [copy for block in text.strip("\n").split("\n\n") for copy in read(_wire(f"{block}\n"))]
-    return [Message.from_bytes(_wire(text), account=example.account)]
-
-
-def _wire(text: str) -> bytes:
-    return text.replace("\n", "\r\n").encode() + b"\r\n"
