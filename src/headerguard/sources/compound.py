@@ -1,8 +1,9 @@
 """OLE compound files: storages and streams inside one file, found by tables of sectors (MS-CFB).
 
-Read here and not by olefile, which keeps all of a stream in memory however often its sectors go round in a circle, and
-whose time grows with the square of the number of streams. Here nothing is read that nobody asks for, a table is never
-larger than the file allows, and all streams together give no more octets than the file has.
+Read here and not by olefile: there (0.47) a directory that hangs in one line raises RecursionError, the time to open
+the streams grows with the square of their number, and sectors that many streams claim are read for each of them. Here
+nothing is read that nobody asks for, a table is never larger than the file allows, and all streams together give no
+more octets than the file has.
 """
 
 from __future__ import annotations
