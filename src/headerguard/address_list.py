@@ -18,7 +18,7 @@ from headerguard.address import Address
 from headerguard.header import DefectName, decode_octets, decode_words, decoded_words, encode_octets
 from headerguard.tokens import DOMAIN, DOT_ATOM, SKIPPED, tokenize
 
-__all__ = ["Mailbox", "Reading", "Tier", "is_plain", "lex", "parse", "parse_all"]
+__all__ = ["Mailbox", "Reading", "Tier", "is_plain", "lex", "lex_text", "parse", "parse_all"]
 
 
 class Tier(StrEnum):
@@ -117,6 +117,11 @@ def lex(text: str, start: int = 0, end: int | None = None) -> Reading:
     rest.run()
     mailboxes += rest.mailboxes
     return Reading(mailboxes, rest.defects)
+
+
+def lex_text(text: str) -> Reading:
+    """The same for text that was decoded, in which one character may stand for several octets."""
+    return lex(text if text.isascii() else encode_octets(text).decode("latin-1"))
 
 
 def parse(text: str) -> Address | None:

@@ -10,10 +10,10 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from headerguard.address_list import Tier, lex, parse, parse_all
+from headerguard.address_list import Tier, lex_text, parse, parse_all
 from headerguard.fields import CATALOGUE, HIDDEN, RECIPIENT, VISIBLE, Outline, Role
 from headerguard.grammar import Name
-from headerguard.header import Defect, Header, decode_value, encode_octets, header_length
+from headerguard.header import Defect, Header, decode_value, header_length
 from headerguard.part import Part, Parts
 from headerguard.provenance import Envelope, Origin, Record, Stage, in_utc
 from headerguard.recipient import Recipient, recipients_of
@@ -246,7 +246,7 @@ class Message:
                 if kind == "address":
                     if role is Role.ENVELOPE and envelope.rcpt_to:
                         role = Role.DELIVERED  # RCPT TO says who receives; this, whom another copy of it was for
-                    for box in lex(encode_octets(value).decode("latin-1")).mailboxes:
+                    for box in lex_text(value).mailboxes:
                         yield Sighting(box.address, role or Role.BOUNCE, "mail from", 0, box.tier, None)
         for number, path in enumerate(envelope.rcpt_to):
             for address, tier, _, _, name, _ in parse_all(path):

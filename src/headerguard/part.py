@@ -11,10 +11,10 @@ from itertools import count, repeat
 from operator import itemgetter
 from typing import NamedTuple
 
-from headerguard.address_list import Tier, is_plain, lex
+from headerguard.address_list import Tier, is_plain, lex_text
 from headerguard.fields import ANY, CATALOGUE, Entry, Outline, entry_of, outline
 from headerguard.grammar import ENCODED, Decoder, Name
-from headerguard.header import Defect, DefectName, Header, Line, decode_value, encode_octets
+from headerguard.header import Defect, DefectName, Header, Line, decode_value
 from headerguard.role import Role
 from headerguard.sighting import Mark, Sighting
 
@@ -188,7 +188,7 @@ class Parts:
         span, seen = self._value_span(part), set()
         for kind, value, role in self._names(part):
             if kind == "address" and "@" in value:
-                for box in lex(encode_octets(value).decode("latin-1")).mailboxes:
+                for box in lex_text(value).mailboxes:
                     meant = Role.MENTIONED if box.mentioned else role or part.entry.role
                     tier = max(box.tier, part.cap, key=_TIERS.index)
                     if (box.address, meant) not in seen:

@@ -15,7 +15,7 @@ from itertools import chain
 from typing import Any
 
 from headerguard.address import Address
-from headerguard.address_list import Tier, lex, parse_all
+from headerguard.address_list import Tier, lex_text, parse_all
 from headerguard.fields import CATALOGUE, Role
 from headerguard.grammar import addresses_in
 from headerguard.header import LIMIT, encode_octets
@@ -208,7 +208,7 @@ def _sightings(role: Role, expression: str, value: Any, known: set[str]) -> Iter
             known.add(text)
             yield _new(Sighting, (_new(Address, bare.groups()), role, expression, number, Tier.PLAIN, None, None))
             continue
-        for box in lex(encode_octets(text).decode("latin-1")).mailboxes:
+        for box in lex_text(text).mailboxes:
             meant = Role.MENTIONED if box.mentioned else role
             known.add(str(box.address))
             yield Sighting(box.address, meant, expression, number, box.tier, None, box.name)
