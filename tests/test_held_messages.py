@@ -172,6 +172,22 @@ def test_the_envelope_of_a_report_names_the_archive(holder: str) -> None:
     assert (message.hidden, len(errors)) == (("kept@archive.example",), 1)  # what is no report conceals nobody
 
 
+def test_callbacks_after_a_body_belong_to_the_next_transaction() -> None:
+    cut = journal(0).partition(b"\nSubject: number 0")[0]
+    events = json.loads(callbacks([cut, plain(1)]))
+    at = next(number for number, event in enumerate(events) if event["cb"] == "eom")
+    for left_out in ([at], [at - 3], [at - 3, at]):
+        some = [event for number, event in enumerate(events) if number not in left_out]
+        messages = list(read(json.dumps(some).encode(), on_error=lambda _: None))
+        assert numbers(messages) == ["", "number 1"]
+        assert messages[0].hidden == ("copy0@arxxwalls.com",)
+        assert messages[1].envelope is not None
+        assert (messages[1].envelope.mail_from, *messages[1].envelope.rcpt_to) == (
+            "out@gate.example",
+            "kept@archive.example",
+        )
+
+
 # ---- kinds that are named
 
 

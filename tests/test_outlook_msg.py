@@ -332,7 +332,7 @@ def test_a_recipient_that_is_damaged_costs_itself_alone() -> None:
     (message,), errors = collect(_patched(octets, at + 116, 5_000_000))
     assert message.hidden == ("copy@arxxwalls.com",)
     assert errors == [
-        "input: its compound file is damaged: it is cut off, or a chain of sectors leads nowhere (__substg1.0_39FE001F)"
+        "input: its compound file is damaged: it is cut off, or leads past its end (__substg1.0_39FE001F)"
     ]
 
 

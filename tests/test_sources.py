@@ -386,7 +386,7 @@ def test_a_from_line_needs_no_empty_line_when_a_message_follows(eol: bytes) -> N
 @pytest.mark.parametrize("where", ["header", "body"])
 def test_no_separator_is_missed_where_two_chunks_meet(eol: bytes, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(window, "CHUNK", 4_096)
-    monkeypatch.setattr(bodies, "CHUNK", 4_096)
+    monkeypatch.setattr(bodies, "CHUNK", 1_024)
     monkeypatch.setattr(rfc5322, "_STEP", 2_048)
     for length in range(2_200):
         pad = b"x" * (6_000 + length)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from headerguard.sources.multipart import lines
+from headerguard.sources.multipart import LINE
 from headerguard.sources.window import AHEAD, CHUNK, Window
 
 __all__ = ["Body", "Ending", "unquoted"]
 
 _KEEP = 8
-"""Octets kept when a piece is let go, so that what ends a body is found where two pieces meet."""
+"""Octets looked at twice, so that what ends a body is found where two pieces meet."""
 
 Ending = Callable[[Window, int, int], tuple[int, int] | None]
 """Gives where a body ends and what follows it starts, if it ends between two indexes of a window; see AHEAD."""
@@ -35,7 +35,7 @@ class Body:
         while not self._left:
             end, on = self._next()
             piece = bytes(self._window.data[self._start : end])
-            self._move(end, on)
+            self._move(on)
             yield piece
 
     def leave(self) -> bool:
@@ -44,7 +44,7 @@ class Body:
             self._window.skip(self._end[1])
             self._left = self._met = True
         while not self._left:
-            self._move(*self._next())
+            self._move(self._next()[1])
         return self._met
 
     def _next(self) -> tuple[int, int]:
@@ -54,8 +54,7 @@ class Body:
             end = min(self._end[0], self._start + CHUNK)
             on = self._end[1] if end == self._end[0] else end
             window.hold(on)
-            self._met = end == self._end[0]
-            self._left = self._met or len(window.data) < on
+            self._left = self._met = end == self._end[0]
             return end, on
         window.hold(self._low + CHUNK + AHEAD)
         high = len(window.data) if window.ended else len(window.data) - AHEAD
@@ -66,18 +65,30 @@ class Body:
             self._left = True
             return len(window.data), len(window.data)
         end = max(self._low, high - _KEEP)
-        return end, max(0, end - _KEEP)
+        return end, end
 
-    def _move(self, end: int, on: int) -> None:
+    def _move(self, on: int) -> None:
         self._window.release(on)
-        self._start = self._low = end - on
+        self._start = self._low = 0
         if self._end is not None:
             self._end = (self._end[0] - on, self._end[1] - on)
 
 
 def unquoted(body: Iterable[bytes], quoted: re.Pattern[bytes]) -> Iterator[bytes]:
-    """The lines of a body without the first octet of those that match: it was put there for the container's sake."""
-    fresh = True
-    for line in lines(body):
-        yield line[1:] if fresh and quoted.match(line) else line
-        fresh = line.endswith(b"\n")
+    """A body without what `quoted` matches at the start of a line: it is there for the sake of the container."""
+    rest, fresh = b"", True
+    for piece in body:
+        held = rest + piece
+        end = held.rfind(b"\n") + 1
+        if not end and len(held) < LINE:
+            rest = held
+            continue
+        yield _unquoted(held[: end or len(held)], quoted, fresh)
+        rest, fresh = held[end:] if end else b"", end > 0
+    yield _unquoted(rest, quoted, fresh)
+
+
+def _unquoted(octets: bytes, quoted: re.Pattern[bytes], fresh: bool) -> bytes:
+    """Octets that end as a line does, unless that is very long; not fresh ones start inside of one."""
+    start = 0 if fresh else octets.find(b"\n") + 1 or len(octets)
+    return octets[:start] + quoted.sub(b"", octets[start:])

@@ -34,6 +34,7 @@ _LAST = 0xFFFFFFFA
 _END = 0xFFFFFFFE
 _STORAGE, _STREAM, _ROOT = 1, 2, 5
 _DAMAGED = "its compound file is damaged"
+_PAST_END = f"{_DAMAGED}: it is cut off, or leads past its end"
 
 
 class Entry(NamedTuple):
@@ -110,7 +111,7 @@ class Compound:
         except (OSError, ValueError, OverflowError) as error:
             raise UnreadableError(f"cannot be read: {reason(error)}") from None
         if len(octets) < size:
-            raise UnreadableError(f"{_DAMAGED}: it is cut off")
+            raise UnreadableError(_PAST_END)
         return octets
 
     def _taken(self, size: int) -> None:
@@ -129,7 +130,7 @@ class Compound:
     def _at(self, number: int) -> bytes:
         """A sector; the last one of a file may be shorter."""
         if number >= self._count:
-            raise UnreadableError(f"{_DAMAGED}: it is cut off, or a sector lies past its end")
+            raise UnreadableError(_PAST_END)
         self._taken(self._sector)
         try:
             return self._octets((number + 1) * self._sector, self._sector)
@@ -154,7 +155,7 @@ class Compound:
             if start == _END:
                 return
             if start >= len(table):
-                raise UnreadableError(f"{_DAMAGED}: it is cut off, or a chain of sectors leads nowhere")
+                raise UnreadableError(_PAST_END)
             yield start
             start = table[start]
         if start != _END:

@@ -50,7 +50,7 @@ _SENDER = re.compile(rb"From [ \t]*<?((?:\"(?:[^\"\\]|\\.)*+\"|[^\s\"<>@])++@[^\
 _LENGTH = re.compile(rb"^content-length[ \t]*:[ \t]*(\d{1,15})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _EMPTY_LINE = re.compile(rb"\n\r?\n")
 _EMPTY = (b"\n", b"\r\n")
-_QUOTED = re.compile(rb">+From ")
+_QUOTED = re.compile(rb"^>(?=>*From )", re.MULTILINE)
 _BODY_END = re.compile(rb"(?:\r?\n){0,2}+")
 
 

@@ -97,7 +97,6 @@ _ANEW = frozenset(("MAIL FROM:", "RSET", "QUIT", "HELO", "EHLO", "LHLO"))
 # A writer with CRLF may leave LF "." LF in a body. To take it for the end makes a phantom; not to could lose messages.
 _END = re.compile(rb"\n\.\r?(?:\n|\Z)")
 _STUFFED = re.compile(rb"^\.", re.MULTILINE)
-_DOT = re.compile(rb"\.")
 _TOO_LONG = "-" * LINE
 
 
@@ -184,7 +183,7 @@ class _Batch:
             record=transaction.record(),
         )
         body = Body(self.window, end, _past_message)
-        yield from self.place.reader(message, unquoted(body, _DOT), self.place)
+        yield from self.place.reader(message, unquoted(body, _STUFFED), self.place)
         if not transaction.recipients:
             yield self._error("DATA without a recipient")
         if not has_field(block, 0, len(block)):
