@@ -281,3 +281,16 @@ def test_a_report_of_any_size_takes_little_memory(holder: str) -> None:
 def _filler(size: int) -> list[bytes]:
     line = b"x" * 99 + b"\n"
     return [line * 10_000] * (size // 1_000_000)
+
+
+def test_a_report_that_ends_with_what_was_read_hides_no_other(tmp_path: Path) -> None:
+    def reports(size: int) -> list[bytes]:
+        return [journal(0, filler="x" * size).partition(b"number 0")[0] + b"\n", plain(1), journal(2)]
+
+    whole = window.FIRST + window.CHUNK
+    short = len(HOLDERS["mboxcl2"](reports(window.CHUNK)[:1]))
+    octets = HOLDERS["mboxcl2"](reports(window.CHUNK + whole - short))
+    assert len(HOLDERS["mboxcl2"](reports(window.CHUNK + whole - short)[:1])) == whole
+    (tmp_path / "held.mbox").write_bytes(octets)
+    found = list(read(tmp_path / "held.mbox", "mboxcl2", on_error=lambda _: None))
+    assert numbers(found) == ["", "number 1", "number 2"]

@@ -40,9 +40,11 @@ class Body:
 
     def leave(self) -> bool:
         """Move the window to what follows the body; False where the copy ends without what ends a body."""
-        if self._end is not None and not self._left:
-            self._window.skip(self._end[1])
-            self._left = self._met = True
+        if self._end is not None:
+            if not self._left:
+                self._window.skip(self._end[1])
+                self._left = self._met = True
+            self._window.hold(1)
         while not self._left:
             self._move(self._next()[1])
         return self._met

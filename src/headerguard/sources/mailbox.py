@@ -49,7 +49,6 @@ _SENDER = re.compile(rb"From [ \t]*<?((?:\"(?:[^\"\\]|\\.)*+\"|[^\s\"<>@])++@[^\
 """The address in a From_ line; list software that hides addresses writes "joe at client.example" instead."""
 _LENGTH = re.compile(rb"^content-length[ \t]*:[ \t]*(\d{1,15})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _EMPTY_LINE = re.compile(rb"\n\r?\n")
-_EMPTY = (b"\n", b"\r\n")
 _QUOTED = re.compile(rb"^>(?=>*From )", re.MULTILINE)
 _BODY_END = re.compile(rb"(?:\r?\n){0,2}+")
 
@@ -115,17 +114,17 @@ def _read(window: Window, place: Place, *, by_length: bool) -> Items:
         Body(window, start, partial(_next_record, style=style)).leave()
     else:
         window.release(start)
+    separator, next_record = partial(_separator, style=style), partial(_next_record, style=style)
     index = 0
     while window.data:
         begin = _after_line(window, 0)
-        end, whole = block_end(window, begin, partial(_separator, style=style))
+        end, whole = block_end(window, begin, separator)
         past = _claimed_end(window, begin, end, style) if by_length and whole else None
-        body = Body(window, end, past or partial(_next_record, style=style))
+        body = Body(window, end, past or next_record)
         record = _stated(bytes(window.data[:begin]))
         pieces = body if by_length else unquoted(body, _QUOTED)
         yield from _record(place, index, bytes(window.data[begin:end]), whole, record, pieces)
         body.leave()
-        window.hold(1)
         index += 1
 
 
@@ -223,8 +222,9 @@ def _next_record(window: Window, low: int, high: int, style: _Style) -> tuple[in
     if at < 0 and not window.ended:
         return None
     at = len(window.data) if at < 0 else at
-    empty = next((len(line) for line in _EMPTY if window.data.endswith(b"\n" + line, 0, at)), 0)
-    return at - empty, at
+    if window.data.endswith(b"\n\n", 0, at):
+        return at - 1, at
+    return (at - 2 if window.data.endswith(b"\n\r\n", 0, at) else at), at
 
 
 def _claimed_end(window: Window, begin: int, end: int, style: _Style) -> tuple[int, int] | None:
