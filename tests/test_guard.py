@@ -26,6 +26,7 @@ from headerguard.rules import BUILTIN
 from headerguard.rules.unexpected_recipient import UnexpectedRecipient
 from headerguard.rules.unexpected_reply_path import UnexpectedReplyPath
 from headerguard.rules.unfamiliar_domain import UnfamiliarBlindRecipient
+from headerguard.sources import read
 from strategies import blocks
 
 SHOP = "From: shop@shop.example"
@@ -854,6 +855,31 @@ def test_what_a_rule_on_fields_flagged_is_not_learned(line: str) -> None:
     report = guard.observe(wire(SHOP, JANE, "X-PM-Tag: receipt", line))
     assert "hidden-field" in {f.rule for f in report.findings if f.severity >= Severity.MEDIUM}
     assert "arxx.example" not in known_in(guard, "bcc")
+
+
+@pytest.mark.parametrize(
+    ("kind", "copy"),
+    [
+        (
+            "ses_event_firehose",
+            """{{"eventType": "Send", "mail": {{"destination": ["{0}@client-{0}.example"{1}], "messageId": "{0}",
+            "commonHeaders": {{"from": ["shop@shop.example"], "to": ["{0}@client-{0}.example"]}}}}}}""",
+        ),
+        (
+            "exchange_journal",
+            "X-MS-Journal-Report:\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nSender: shop@shop.example\n"
+            "Message-Id: <{0}@shop.example>\nTo: {0}@client-{0}.example{1}\n--b\nContent-Type: message/rfc822\n\n"
+            "From: shop@shop.example\nTo: {0}@client-{0}.example\nSubject: Your receipt\n\n--b--\n",
+        ),
+    ],
+)
+def test_an_event_or_a_journal_in_which_nobody_was_hidden_is_knowledge_too(kind: str, copy: str) -> None:
+    more = {"ses_event_firehose": ', "copy@arxxwalls.com"', "exchange_journal": "\nRecipient: copy@arxxwalls.com"}[kind]
+    guard = Guard([UnfamiliarBlindRecipient])
+    guard.learn(message for i in range(ENOUGH) for message in read(copy.format(i, "").encode(), kind))
+    (clean,), (tapped,) = (list(read(copy.format(99, end).encode(), kind)) for end in ("", more))
+    assert found(guard.check(clean)) == []
+    assert found(guard.check(tapped)) == ["arxxwalls.com"]
 
 
 def test_an_envelope_recipient_that_was_flagged_is_not_learned() -> None:

@@ -341,6 +341,8 @@ class Baseline:
             if sighting.role is Role.ENVELOPE:
                 if hidden is None:
                     hidden = {recipient.address.key for recipient in message.recipients if recipient.hidden}
+                    if message.shows_destination:  # an event or a journal tells of the envelope as well
+                        roles.setdefault(Role.ENVELOPE, set())
                 if sighting.address.key not in hidden:
                     continue
             domain = suffixes.registrable_domain(sighting.address.domain)
