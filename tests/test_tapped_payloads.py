@@ -1,0 +1,47 @@
+"""A stranger in a payload is a recipient, and hidden where nothing shows it, in whatever odd way the payload names it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from headerguard import Message, read
+
+COPY = "copy@arxxwalls.com"
+SAMPLES = Path(__file__).parent / "samples"
+
+
+def sample(kind: str, form: str) -> Any:
+    """The payload of a sample that nobody has tapped."""
+    text = json.dumps(json.loads((SAMPLES / f"{kind}.json").read_text(encoding="utf-8"))[form]["payload"])
+    return json.loads(text.replace(COPY, "audit@shop.example"))
+
+
+def only(payload: Any) -> Message:
+    (message,) = read(json.dumps(payload).encode())
+    return message
+
+
+def test_who_was_delivered_to_is_a_recipient_though_no_list_of_recipients_says_so() -> None:
+    event: dict[str, Any] = {
+        "eventType": "Delivery",
+        "mail": {
+            "messageId": "1",
+            "destination": ["jane@client.example"],
+            "commonHeaders": {"from": ["shop@shop.example"], "to": ["jane@client.example"]},
+        },
+        "delivery": {"recipients": ["jane@client.example"]},
+    }
+    assert only(event).hidden == ()
+    event["delivery"]["recipients"].append(COPY)
+    assert only(event).hidden == (COPY,)
+    details: dict[str, Any] = {
+        "MessageID": "1",
+        "To": [{"Email": "jane@client.example"}],
+        "Recipients": ["jane@client.example"],
+        "MessageEvents": [{"Type": "Delivered", "Recipient": COPY}],
+    }
+    assert only(details).hidden == (COPY,)
+    details["MessageEvents"][0]["Type"] = "Opened"  # which anybody does who holds the message
+    assert only(details).hidden == ()
