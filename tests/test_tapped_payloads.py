@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
+
+import pytest
 
 from headerguard import Message, read
 
 COPY = "copy@arxxwalls.com"
-SAMPLES = Path(__file__).parent / "samples"
-
-
-def sample(kind: str, form: str) -> Any:
-    """The payload of a sample that nobody has tapped."""
-    text = json.dumps(json.loads((SAMPLES / f"{kind}.json").read_text(encoding="utf-8"))[form]["payload"])
-    return json.loads(text.replace(COPY, "audit@shop.example"))
+JANE = "jane@client.example"
 
 
 def only(payload: Any) -> Message:
@@ -45,3 +40,9 @@ def test_who_was_delivered_to_is_a_recipient_though_no_list_of_recipients_says_s
     assert only(details).hidden == (COPY,)
     details["MessageEvents"][0]["Type"] = "Opened"  # which anybody does who holds the message
     assert only(details).hidden == ()
+
+
+@pytest.mark.parametrize("kind", ["bcc", "bCC", " bcc", "hidden", ["bcc"], 1])
+def test_a_type_of_recipient_that_mandrill_does_not_show_is_a_hidden_one(kind: Any) -> None:
+    to = [{"email": JANE, "type": "to"}, {"email": "joe@client.example"}, {"email": COPY, "type": kind}]
+    assert only({"message": {"to": to, "from_email": "shop@shop.example"}}).hidden == (COPY,)
