@@ -46,3 +46,9 @@ def test_who_was_delivered_to_is_a_recipient_though_no_list_of_recipients_says_s
 def test_a_type_of_recipient_that_mandrill_does_not_show_is_a_hidden_one(kind: Any) -> None:
     to = [{"email": JANE, "type": "to"}, {"email": "joe@client.example"}, {"email": COPY, "type": kind}]
     assert only({"message": {"to": to, "from_email": "shop@shop.example"}}).hidden == (COPY,)
+
+
+def test_a_notification_whose_message_was_parsed_on_its_way_is_read() -> None:
+    event = {"eventType": "Send", "mail": {"destination": [JANE, COPY], "commonHeaders": {"to": [JANE]}}}
+    for message in (event, json.dumps(event)):
+        assert only({"Type": "Notification", "TopicArn": "arn:aws:sns:x:1:y", "Message": message}).hidden == (COPY,)

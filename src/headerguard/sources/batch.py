@@ -118,8 +118,8 @@ def _records(kind: str, value: Any, around: list[Found]) -> list[Any]:
     if kind == GENERIC:
         return [value]
     payload = PAYLOADS[kind]
-    if payload.unwrap and isinstance(text := first(payload.unwrap, value), str):
-        inner = decoded(text)
+    if payload.unwrap and isinstance(text := first(payload.unwrap, value), str | dict):
+        inner = decoded(text) if isinstance(text, str) else text
         if isinstance(inner, dict):
             around += passages(value, frozenset((id(text),)))
             value = inner
