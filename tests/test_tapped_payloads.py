@@ -52,3 +52,10 @@ def test_a_notification_whose_message_was_parsed_on_its_way_is_read() -> None:
     event = {"eventType": "Send", "mail": {"destination": [JANE, COPY], "commonHeaders": {"to": [JANE]}}}
     for message in (event, json.dumps(event)):
         assert only({"Type": "Notification", "TopicArn": "arn:aws:sns:x:1:y", "Message": message}).hidden == (COPY,)
+
+
+def test_a_string_where_a_list_should_be_names_recipients() -> None:
+    event = {"eventType": "Send", "mail": {"destination": f"{JANE}, {COPY}", "commonHeaders": {"to": JANE}}}
+    assert only(event).hidden == (COPY,)
+    content = f"To: {JANE}\r\n\r\n"
+    assert only({"rcpt_tos": f"{JANE},{COPY}", "mail_from": "", "content": content}).hidden == (COPY,)

@@ -62,8 +62,14 @@ def every(expression: str, value: Any) -> list[Any]:
 
 
 def addresses(expression: str, value: Any) -> Iterator[str]:
-    """Results that may hold addresses: strings, and pairs of a name and an address as some libraries keep them."""
-    for item in every(expression, value):
+    """Results that may hold addresses: strings, and pairs of a name and an address as some libraries keep them.
+
+    Where an expression asks for what is in a list and there is none, a string in its place is taken for all of it.
+    """
+    found = every(expression, value)
+    if not found and expression.endswith("[]"):
+        found = every(expression[:-2], value)
+    for item in found:
         for text in item if isinstance(item, list) else (item,):
             if isinstance(text, str) and "@" in text:
                 yield text
