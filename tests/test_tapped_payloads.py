@@ -42,6 +42,12 @@ def test_who_was_delivered_to_is_a_recipient_though_no_list_of_recipients_says_s
     assert only(details).hidden == ()
 
 
+@pytest.mark.parametrize("name", ["Bcc ", "bcc\t", " BCC"])
+def test_blanks_around_the_name_of_a_field_hide_nobody(name: str) -> None:
+    headers = [{"name": "To", "value": JANE}, {"name": name, "value": COPY}]
+    assert only({"internetMessageId": "<1@shop.example>", "internetMessageHeaders": headers}).hidden == (COPY,)
+
+
 @pytest.mark.parametrize("kind", ["bcc", "bCC", " bcc", "hidden", ["bcc"], 1])
 def test_a_type_of_recipient_that_mandrill_does_not_show_is_a_hidden_one(kind: Any) -> None:
     to = [{"email": JANE, "type": "to"}, {"email": "joe@client.example"}, {"email": COPY, "type": kind}]

@@ -156,8 +156,9 @@ def _fields(found: Any) -> Iterator[tuple[str, str]]:
                 yield from _fields(item)
         return
     for name, given in pairs:
+        name = name.lstrip(" \t")  # a blank after it stays: it is a defect of the field, and servers differ on it
         for text in given if isinstance(given, list) else (given,):
-            if isinstance(text, str) and name.isascii() and name and not set(name) & _UNNAMED:
+            if isinstance(text, str) and name.isascii() and name and not set(name.rstrip(" \t")) & _UNNAMED:
                 yield name, text
 
 
