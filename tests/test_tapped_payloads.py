@@ -42,6 +42,15 @@ def test_who_was_delivered_to_is_a_recipient_though_no_list_of_recipients_says_s
     assert only(details).hidden == ()
 
 
+@pytest.mark.parametrize(
+    "bcc", [[{"emailAddress": {"name": COPY}}], {"emailAddress": {"address": COPY}}, {"x": [COPY]}]
+)
+def test_whoever_stands_below_a_member_that_is_called_bcc_is_one(bcc: Any) -> None:
+    to = [{"emailAddress": {"address": JANE}}]
+    assert only({"toRecipients": to, "bccRecipients": bcc}).hidden == (COPY,)
+    assert only({"toRecipients": to, "subject": COPY}).hidden == ()
+
+
 @pytest.mark.parametrize("name", ["Bcc ", "bcc\t", " BCC"])
 def test_blanks_around_the_name_of_a_field_hide_nobody(name: str) -> None:
     headers = [{"name": "To", "value": JANE}, {"name": name, "value": COPY}]

@@ -221,12 +221,16 @@ def _leftovers(left: Iterable[Found], known: set[str], seals: list[str], named: 
         seals += seals_in(text)
         if text in known:
             continue
-        bcc = named and path.rpartition(".")[2].lower().startswith("bcc")
+        bcc = named and _BCC.search(path) is not None
         for number, address in enumerate(addresses_in(text)):
             for box in parse_all(address):
                 if box.tier is not Tier.CANDIDATE and str(box.address) not in known:
                     role = Role.BCC if bcc else Role.MENTIONED
                     yield Sighting(box.address, role, path, number, box.tier, None)
+
+
+_BCC = re.compile(r"(?:\A|\.)bcc", re.IGNORECASE)
+"""A member that is called so, wherever it stands in a path."""
 
 
 def _marks(payload: Payload, value: Any) -> Iterator[Mark]:
