@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -40,6 +41,14 @@ def test_who_was_delivered_to_is_a_recipient_though_no_list_of_recipients_says_s
     assert only(details).hidden == (COPY,)
     details["MessageEvents"][0]["Type"] = "Opened"  # which anybody does who holds the message
     assert only(details).hidden == ()
+
+
+def test_a_header_that_stands_beside_the_whole_message_is_read_too() -> None:
+    raw = base64.urlsafe_b64encode(f"From: shop@shop.example\r\nTo: {JANE}\r\n\r\n".encode()).decode()
+    listed = [{"name": "To", "value": JANE}, {"name": "Bcc", "value": COPY}]
+    message = only({"threadId": "1", "labelIds": ["SENT"], "raw": raw, "payload": {"headers": listed}})
+    assert message.hidden == (COPY,)
+    assert [str(s.role) for s in message.sightings if str(s.address) == JANE] == ["to"]
 
 
 @pytest.mark.parametrize(

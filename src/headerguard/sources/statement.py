@@ -9,6 +9,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from itertools import chain
@@ -41,9 +42,19 @@ def message_of(kind: str, value: Any, around: Iterable[Found], place: Place, ind
     items = list(_items(payload, value))
     origin = place._replace(kind=kind).origin(index)
     record = _record(kind, payload, value, around, _read_elsewhere(envelope, items))
-    if octets := _octets(payload, value):
-        return Message.from_bytes(octets, envelope, stage, origin=origin, record=record)
-    return Message.from_items(items, envelope, stage, origin=origin, record=record)
+    if not (octets := _octets(payload, value)):
+        return Message.from_items(items, envelope, stage, origin=origin, record=record)
+    if items:
+        record = replace(record, sightings=(*record.sightings, *_beside(octets, items)))
+    return Message.from_bytes(octets, envelope, stage, origin=origin, record=record)
+
+
+def _beside(octets: bytes, items: list[tuple[str, str]]) -> Iterator[Sighting]:
+    """Of a header that is there twice what the whole message does not show: whoever reads the other list sees it."""
+    shown = {(sighting.role, sighting.address.key) for sighting in Message.from_bytes(octets).sightings}
+    for sighting in Message.from_items(items).sightings:
+        if (sighting.role, sighting.address.key) not in shown:
+            yield sighting._replace(span=None)
 
 
 def _read_elsewhere(envelope: Envelope | None, items: list[tuple[str, str]]) -> set[str]:
