@@ -56,6 +56,7 @@ def test_a_message_is_learned_at_every_level() -> None:
         assert profile.roles == {
             "from": RoleHistory(3, {"shop.example": Seen(3, DAY, DAY)}),
             "to": RoleHistory(3, {"client.example": Seen(2, DAY, DAY), "other.example": Seen(1, DAY, DAY)}),
+            "parties": RoleHistory(3, {"1": Seen(3, DAY, DAY)}),
             "shown": RoleHistory(3, {"1": Seen(3, DAY, DAY)}),
         }
 
@@ -103,7 +104,7 @@ def test_of_the_envelope_only_hidden_recipients_are_learned() -> None:
 
 @pytest.mark.parametrize("line", ["Delivered-To: a@x.example", "Received: from a by b for <a@x.example>; x"])
 def test_roles_that_say_nothing_about_intent_are_not_learned(line: str) -> None:
-    assert set(profile_of(learned([receipt("jane@client.example", line)])).roles) == {"from", "to", "shown"}
+    assert set(profile_of(learned([receipt("jane@client.example", line)])).roles) == {"from", "to", "parties", "shown"}
 
 
 def test_a_mention_is_not_learned() -> None:

@@ -23,12 +23,14 @@ from headerguard.fields import MARKED, Role
 from headerguard.finding import History
 from headerguard.message import Mark, Message, Sighting
 from headerguard.novelty import JUDGED, Calm, Novelty, Trend, shipped
+from headerguard.riders import Riders, company_of
 from headerguard.stream import Level
 
 __all__ = [
     "ACCOUNT",
     "CLOSED_VALUES",
     "ENOUGH",
+    "PARTIES",
     "SEAL",
     "SETTING",
     "SHOWN",
@@ -83,6 +85,8 @@ TRACKING_HOST = "tracking host"
 """Learned like a role: the registrable domains of tracking and unsubscribe hosts."""
 SETTING = "setting"
 """Learned like a role: what an account at an ESP is set to do, value by value."""
+PARTIES = "parties"
+"""Learned like a role: how many unrelated parties a message shows, as a bucket; one or none is "1"."""
 SHOWN = "shown"
 """Learned like a role: how many recipients a message shows, as a bucket."""
 SEAL = "seal"
@@ -194,6 +198,13 @@ class Profile:
         histories = [self.roles[role].values for role in self.roles.keys() & JUDGED]
         return Calm.of(self.seen.count, sum(VALUES_CAP if values is None else len(values) for values in histories))
 
+    def exceptions(self, role: str, usual: str) -> tuple[int, int] | None:
+        """Messages that showed another value than the usual one, and all; None where that is too little to judge by."""
+        history = self.roles.get(role)
+        if history is None or history.messages < ENOUGH or history.values is None:
+            return None
+        return history.messages - history.values.get(usual, _NEVER).count, history.messages
+
     def varied(self, role: Role) -> bool:
         """Whether a role has shown more domains than a closed one may."""
         history = self.roles.get(role)
@@ -262,7 +273,7 @@ class Profile:
 class Baseline:
     """Everything learned, by level of stream. `learn` changes it in place; `merge` makes a new one."""
 
-    __slots__ = ("_homes", "_seen_in_role", "_subjects", "novelty", "streams")
+    __slots__ = ("_homes", "_seen_in_role", "_subjects", "novelty", "riders", "streams")
 
     def __init__(self) -> None:
         """Start with nothing known."""
@@ -271,6 +282,8 @@ class Baseline:
         self._subjects: dict[str, set[str] | None] = {}  # author key -> keys of its subject levels; None: crowded
         self.novelty = Novelty(shipped())
         """What all streams together tell about new domains, beside what was shipped."""
+        self.riders: dict[str, Riders] = {}
+        """Who was beside whom, by account ("-" for an unknown one); forgotten when the process ends."""
         self._seen_in_role: set[str] | None = None
         self._homes: dict[str, set[str]] | None = None  # kind:value -> level keys, whatever the account
 
@@ -329,7 +342,10 @@ class Baseline:
 
         `without`: (role, registrable domain) pairs that must not become known; `hearsay` tells what proves nothing.
         """
+        company = company_of(message, suffixes)
+        self.riders.setdefault(message.account or "-", Riders()).learn(company.everybody, day)
         roles: dict[str, set[str]] = _stated(message, suffixes, without, hearsay)
+        roles[PARTIES] = {bucket(len(set(company.shown.values())) or 1)}  # what is flagged once is known from then on
         hidden: set[str] | None = None
         if message.envelope is not None:
             roles[Role.ENVELOPE] = set()  # observed; that nobody was hidden in it is knowledge too
@@ -413,6 +429,8 @@ class Baseline:
         merged._count_subjects(crowded)
         for source in (self, *others):
             merged.novelty.add(source.novelty)
+            for account, riders in source.riders.items():
+                merged.riders.setdefault(account, Riders()).add(riders)
         return merged
 
     def _count_subjects(self, crowded: Iterable[str]) -> None:
@@ -633,7 +651,7 @@ def _profile(record: Any, where: str) -> Profile:
         profile.days[_ordinal(day, f"{where}.days")] = _whole(count, f"{where}.days[{day!r}]")
     for role, entry in _mapping(fields.get("roles"), f"{where}.roles").items():
         place = f"{where}.roles[{role!r}]"
-        if role not in {*Role, ACCOUNT, TRACKING_HOST, SETTING, SHOWN, SEAL}:
+        if role not in {*Role, ACCOUNT, TRACKING_HOST, SETTING, PARTIES, SHOWN, SEAL}:
             raise _MalformedError(f"{place} is not a role")
         messages = _whole(_mapping(entry, place).get("messages"), f"{place}.messages")
         values = entry.get("values")

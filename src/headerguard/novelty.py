@@ -28,7 +28,7 @@ __all__ = ["JUDGED", "Calm", "Novelty", "Trend", "shipped"]
 
 CLOSED = 2
 """Different domains that a role may have shown to be closed."""
-SETTLED = 30
+SETTLED = 20
 """Messages before a role in which people write to people counts as closed, and only while it shows one domain at most:
 at first every such role looks closed."""
 _DOUBT = 4.0

@@ -170,6 +170,13 @@ class Known:
         """Whether this stream has shown a registrable domain in one of the roles."""
         return self.profile is not None and any(self.profile.knows(role, domain) for role in roles)
 
+    def declares(self, recipient: Recipient) -> bool:
+        """Whether what was declared for any of the roles of a recipient allows it."""
+        bounds = [bound for role in recipient.roles for bound in self.declared.bound(role) or ()]
+        return any(bound.allows(recipient.address) for bound in bounds) or self.declared.expects_hidden(
+            recipient.address
+        )
+
     def p_value(self, role: Role, domain: str) -> float | None:
         """How rare a registrable domain is in a role of this stream: the share of clean messages at least as unusual.
 

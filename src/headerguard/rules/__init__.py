@@ -16,6 +16,7 @@ from headerguard.rules.disagreeing_copies import (
 from headerguard.rules.disclosed_blind_recipient import DisclosedBlindRecipient
 from headerguard.rules.embedded_address import EmbeddedAddress
 from headerguard.rules.exposed_recipients import ExposedRecipients
+from headerguard.rules.extra_recipient import ExtraRecipient
 from headerguard.rules.folded_recipient import FoldedRecipient
 from headerguard.rules.foreign_error_copy import ForeignErrorCopy
 from headerguard.rules.forwarding_trace import ForwardingTrace
@@ -28,6 +29,7 @@ from headerguard.rules.missing_sealed_recipient import MissingSealedRecipient
 from headerguard.rules.moved_stream import MovedStream
 from headerguard.rules.reader_disagreement import ReaderDisagreement
 from headerguard.rules.repeated_field import RepeatedField
+from headerguard.rules.riding_recipient import RidingRecipient
 from headerguard.rules.unbelieved_seal import UnbelievedSeal
 from headerguard.rules.unexpected_recipient import UnexpectedRecipient
 from headerguard.rules.unexpected_reply_path import UnexpectedReplyPath
@@ -53,6 +55,8 @@ BUILTIN: tuple[type[Rule], ...] = (
     UnbelievedSeal,
     MissingSeal,
     FoldedRecipient,
+    ExtraRecipient,
+    RidingRecipient,
     ExposedRecipients,
     MovedStream,
     ChangedSetting,

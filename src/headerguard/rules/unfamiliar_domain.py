@@ -40,8 +40,8 @@ class _UnfamiliarDomain(Rule):
     def is_unfamiliar(self, sighting: Sighting, own: frozenset[str], known: Known) -> bool:
         """Neither shown by the stream in this role, nor the operator's own, nor expected, and as rare as was promised.
 
-        In To and Cc the odds are told and silence nothing: what is shipped of them comes from people who write to
-        people, and a machine that always writes to one domain is another matter.
+        In To and Cc a role that has shown one domain at most is closed, and the odds silence nothing: what is shipped
+        of them comes from people who write to people, and a machine that always writes to one domain is another matter.
         """
         domain = known.registrable(sighting.address)
         if domain in own or known.knows((sighting.role,), domain):
@@ -49,8 +49,8 @@ class _UnfamiliarDomain(Rule):
         bounds = known.declared.bound(sighting.role) or ()
         if any(bound.allows(sighting.address) for bound in bounds):
             return False
-        odds = known.p_value(sighting.role, domain) if sighting.role not in VISIBLE else None
-        return odds is None or odds <= known.rate
+        odds = known.p_value(sighting.role, domain)
+        return odds is not None if sighting.role in VISIBLE else odds is None or odds <= known.rate
 
     def judged(self, sighting: Sighting, known: Known) -> Finding:
         """The finding; its subject is the registrable domain, so one incident covers every address there."""

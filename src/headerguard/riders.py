@@ -1,0 +1,224 @@
+"""Who travels along with recipients that have nothing to do with one another.
+
+Whoever has an account's mail copied to himself stands beside one customer after the other. Which role he is given, and
+at which domain he is, makes no difference to that (ChunkHost 2014: an account-wide blind copy leaves no header). What
+is kept of each address that was ever beside an unrelated one is how often, since when, and a few hashes of whom it was
+beside. Counts add, days take the earlier, hashes unite: merging is commutative and associative with the empty state as
+identity, as long as the cap on addresses is not reached. Nothing of it is written to a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import NamedTuple
+
+from headerguard.address import SuffixList
+from headerguard.address_list import Tier
+from headerguard.fields import CATALOGUE, DESTINATION
+from headerguard.message import Message
+from headerguard.role import RECIPIENT, VISIBLE, Role
+
+__all__ = ["NOBODY", "Company", "Party", "Rider", "Riders", "company_of"]
+
+PARTNERS = 3
+"""Unrelated partners that make a companion a rider."""
+SHARE = 0.02
+"""The least share of the messages since it turned up that a rider is beside somebody in."""
+SETTLED = 20
+"""Messages after which somebody new is new; who was there before is a resident, and for an audit to find."""
+FAR_LESS = 3
+"""How many times as often as the customers beside it a rider comes."""
+MAILING = 20
+"""Recipients from which a message is a mailing to a group, which says nothing about company."""
+_KEPT = 16
+CAP = 100_000
+"""Addresses that are remembered; past it those that were seen once are forgotten, and a rider needs longer to show."""
+
+FREEMAIL = frozenset(
+    (
+        "126.com", "163.com", "aol.com", "free.fr", "freenet.de", "gmail.com", "gmx.at", "gmx.ch", "gmx.com",
+        "gmx.de", "gmx.net", "googlemail.com", "hotmail.com", "hotmail.co.uk", "hotmail.fr", "icloud.com",
+        "laposte.net", "libero.it", "live.com", "mac.com", "mail.com", "mail.ru", "me.com", "msn.com", "naver.com",
+        "orange.fr", "outlook.com", "outlook.de", "pm.me", "proton.me", "protonmail.com", "qq.com", "rediffmail.com",
+        "rocketmail.com", "t-online.de", "wanadoo.fr", "web.de", "wp.pl", "yahoo.co.jp", "yahoo.co.uk", "yahoo.com",
+        "yahoo.de", "yahoo.fr", "yandex.com", "yandex.ru", "ymail.com", "zoho.com",
+    )
+)  # fmt: skip
+"""Providers at which one address says nothing about the next."""
+
+Party = str
+"""Who belongs together: a registrable domain, or one address at a provider of free mail."""
+
+
+class Company(NamedTuple):
+    """The recipients of a message that are not at home with its author: the party of each, by canonical address key."""
+
+    shown: Mapping[str, Party]
+    """Those that To and Cc show."""
+    everybody: Mapping[str, Party]
+    """All, those included for whom another copy was made (the return path names them)."""
+
+
+NOBODY = Company({}, {})
+
+
+def company_of(message: Message, suffixes: SuffixList) -> Company:
+    """Who is beside whom in a message; nobody where there is one recipient, which is told without reading addresses."""
+    if not _has_several(message):
+        return NOBODY
+    home = {suffixes.registrable_domain(s.address.domain) for s in message.sightings_of((Role.FROM,))}
+    shown: dict[str, Party] = {}
+    everybody: dict[str, Party] = {}
+    for recipient in message.recipients:
+        domain = suffixes.registrable_domain(recipient.address.domain)
+        if recipient.tier is not Tier.CANDIDATE and domain not in home:
+            key = recipient.address.canonical
+            everybody[key] = key if domain in FREEMAIL else domain
+            if not recipient.hidden and not recipient.roles.isdisjoint(VISIBLE):
+                shown[key] = everybody[key]
+    for sighting in message.sightings_of((Role.DELIVERED,)):
+        domain = suffixes.registrable_domain(sighting.address.domain)
+        if sighting.field in _RETURN_PATHS and domain not in home:
+            key = sighting.address.canonical
+            everybody.setdefault(key, key if domain in FREEMAIL else domain)
+    return Company(shown, everybody) if len(everybody) > 1 else NOBODY
+
+
+_RETURN_PATHS = ("mail from", "return-path")
+
+
+def _has_several(message: Message) -> bool:
+    """Whether a message may have more than one recipient, told by what stands in it where."""
+    envelope = message.envelope
+    if message.record is not None or (envelope and len(envelope.rcpt_to) > 1):
+        return True
+    text, count = message.header.text, 0
+    for part in message.parts_named(_ASKING):
+        count += text.count("@", part.line.value, part.line.end)
+        if count > 1 or part.line.name not in DESTINATION:
+            return True
+    return envelope is not None and (count == 0 or _is_elsewhere(message))
+
+
+_ASKING = frozenset(
+    name for name, entry in CATALOGUE.items() if not entry.roles.isdisjoint(RECIPIENT - {Role.ENVELOPE})
+)
+
+
+def _is_elsewhere(message: Message) -> bool:
+    """Whether the one recipient of the envelope is not the one that the header names, or that the return path does."""
+    envelope = message.envelope
+    if envelope is None or not envelope.rcpt_to:
+        return False
+    (path,) = envelope.rcpt_to
+    bare = path.strip(" <>")
+    return bare not in message.header.text or "=" in (envelope.mail_from or "")
+
+
+class Rider(NamedTuple):
+    """An address that was beside unrelated ones."""
+
+    count: int  # type: ignore[assignment]
+    """Messages in which it was."""
+    day: int
+    """The first of them (proleptic Gregorian ordinal, UTC; 0 without a date)."""
+    place: int
+    """How many messages had been seen then."""
+    groups: int
+    """In how many of these several parties were that had nothing to do with one another, residents left aside."""
+    partners: frozenset[int]
+    """Hashes of the parties beside it, the lowest few."""
+
+    def __add__(self, other: Rider) -> Rider:  # type: ignore[override]
+        """Both."""
+        day = min(self.day, other.day) if self.day and other.day else self.day or other.day
+        kept = frozenset(sorted(self.partners | other.partners)[:_KEPT])
+        place, groups = min(self.place, other.place), min(self.groups, other.groups)
+        return Rider(self.count + other.count, day, place, groups, kept)
+
+
+class Riders:
+    """What is known of companions in one place: an account."""
+
+    __slots__ = ("companions", "forgotten", "groups", "messages")
+
+    def __init__(self) -> None:
+        """Start with nothing."""
+        self.messages = 0
+        """Messages seen, those with one recipient included."""
+        self.groups = 0
+        """Of these, those to several parties that have nothing to do with one another, residents left aside."""
+        self.companions: dict[str, Rider] = {}
+        """By canonical address key."""
+        self.forgotten = 0
+        """How many were let go at the cap."""
+
+    def learn(self, parties: Mapping[str, Party], day: int = 0) -> None:
+        """Add one message: the party of each of its recipients, by canonical address key."""
+        if len(parties) > 1 and len(set(parties.values())) > 1:
+            self.groups += len({name for key, name in parties.items() if not self._is_resident(key)}) > 1
+            for key in parties:
+                self.companions[key] = self.with_message(key, parties, day)
+            if len(self.companions) > CAP:
+                self._forget()
+        self.messages += 1
+
+    def with_message(self, key: str, parties: Mapping[str, Party], day: int = 0) -> Rider:
+        """What would be known of a recipient with this message added."""
+        others = frozenset(_hash(name) for name in set(parties.values()) if name != parties[key])
+        seen = Rider(1, day, self.messages, self.groups, others)
+        return self.companions[key] + seen if key in self.companions else seen
+
+    def add(self, other: Riders) -> None:
+        """Join what another place knows."""
+        self.messages += other.messages
+        self.groups += other.groups
+        self.forgotten += other.forgotten
+        for key, rider in other.companions.items():
+            self.companions[key] = self.companions[key] + rider if key in self.companions else rider
+
+    def _forget(self) -> None:
+        """Let those go that were seen once."""
+        rare = [key for key, rider in self.companions.items() if rider.count == 1]
+        for key in rare or list(self.companions)[: CAP // 10]:
+            del self.companions[key]
+            self.forgotten += 1
+
+    def count(self, key: str) -> int:
+        """In how many messages an address was beside unrelated ones."""
+        return self.companions[key].count if key in self.companions else 0
+
+    def riders_in(self, parties: Mapping[str, Party], day: int = 0) -> dict[str, Rider]:
+        """Those of the recipients of one message who ride along, with what is known of each, this message included.
+
+        Somebody who came after the beginning, often enough, beside enough that are unrelated; and of the parties beside
+        him, residents left aside, at least half come far less often than he does. Where the same people write to each
+        other all come as often, and nobody is a rider.
+        """
+        if len(parties) > MAILING:
+            return {}
+        return {
+            key: rider for key in parties if self._rides(key, rider := self.with_message(key, parties, day), parties)
+        }
+
+    def _rides(self, key: str, rider: Rider, parties: Mapping[str, Party]) -> bool:
+        if rider.place < SETTLED or len(rider.partners) < PARTNERS or rider.count < PARTNERS:
+            return False
+        if self.share(rider) < SHARE or 2 * rider.groups > rider.place:
+            return False
+        others = [other for other in parties if parties[other] != parties[key] and not self._is_resident(other)]
+        rare = sum(FAR_LESS * (self.count(other) + 1) <= rider.count for other in others)
+        return bool(others) and 2 * rare >= len(others)
+
+    def share(self, rider: Rider) -> float:
+        """Of the messages since somebody turned up, this one included, those in which he was beside unrelated ones."""
+        return rider.count / (self.messages + 1 - rider.place)
+
+    def _is_resident(self, key: str) -> bool:
+        known = self.companions.get(key)
+        return known is not None and known.place < SETTLED and known.count >= PARTNERS
+
+
+def _hash(name: str) -> int:
+    return int.from_bytes(blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")

@@ -1,0 +1,70 @@
+"""One address beside many recipients that have nothing to do with one another."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from headerguard.fields import RECIPIENT, Role
+from headerguard.finding import Finding, Severity
+from headerguard.message import Message
+from headerguard.riders import company_of
+from headerguard.rule import Example, Known, Rule, layer_of
+
+_FROM = "From: shop@shop.example\nTo: c{0}@client-{0}.example"
+_QUIET = tuple(f"{_FROM.format(i)}\n" for i in range(20))
+_COMPANY = tuple(f"{_FROM.format(i)}, copy@arxxwalls.com\n" for i in range(20, 22))
+
+_CLOSED = RECIPIENT - {Role.TO, Role.CC}
+
+
+@dataclass(frozen=True)
+class RidingRecipient(Rule):
+    """An address that nobody declared travels along with recipients who are unrelated.
+
+    Flags: a recipient that has been beside at least three unrelated parties (registrable domains; at a provider of free
+    mail addresses), the one of this message included, in at least 2 % of the messages of the account since it turned
+    up, and comes three times as often as at least half of those beside it. Not who was there from the first twenty
+    messages on, nor whose domain the stream has copied in secret before, nor who is declared or at home with the author
+    or the operator.
+
+    Why: this is what a copy of all mail looks like, whatever domain it goes to, in whatever role it is hidden.
+
+    It weighs MEDIUM where that is less than `most` of the messages since, and LOW where it is less than `much`.
+
+    When it is wrong: a new agency or accountant that serves many customers; a new archive. It is one incident each.
+
+    What to do: find out whose address it is. If it belongs there, declare or allow it.
+
+    References: the ChunkHost report of March 2014.
+    """
+
+    id = "riding-recipient"
+    severity = Severity.HIGH
+    roles = RECIPIENT
+    most: float = 0.15
+    much: float = 0.05
+    examples = (
+        Example(
+            flagged=f"{_FROM.format(30)}, copy@arxxwalls.com\n",
+            clean=f"{_FROM.format(30)}\n",
+            cites="copy@arxxwalls.com",
+            history=_QUIET + _COMPANY,
+        ),
+    )
+
+    def check(self, message: Message, known: Known) -> Iterator[Finding]:
+        """Ask whom each recipient has been beside so far."""
+        riders = known.baseline.riders.get(message.account or "-")
+        parties = company_of(message, known.suffixes).everybody if riders else {}
+        riding = riders.riders_in(parties) if riders and len(parties) > 1 else {}
+        for recipient in message.recipients if riding else ():
+            key, domain = recipient.address.canonical, known.registrable(recipient.address)
+            if key not in riding or domain in known.own_domains or known.declares(recipient):
+                continue
+            if not known.knows(_CLOSED, domain) and riders is not None:
+                share = riders.share(riding[key])
+                yield self.finding(
+                    recipient,
+                    f"{recipient.address} travels along with unrelated recipients, in {riding[key].count:,} messages",
+                    severity=None if share >= self.most else Severity.MEDIUM if share >= self.much else Severity.LOW,
+                    layer=layer_of(recipient, message.stage),
+                )

@@ -1,0 +1,197 @@
+"""Who travels along: bounded, mergeable state, and the two rules that rest on it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headerguard import Envelope, Finding, Guard, Message, Severity, riders
+from headerguard.address import BUNDLED
+from headerguard.riders import NOBODY, Riders, company_of
+
+_KEYS = st.sampled_from([f"u{number}@p{number // 2}.example" for number in range(8)])
+_PARTIES = st.dictionaries(_KEYS, st.sampled_from([f"p{number}.example" for number in range(6)]), max_size=4)
+_MAIL = st.lists(st.tuples(_PARTIES, st.integers(0, 3)), max_size=10)
+
+
+def state(mail: list[tuple[dict[str, str], int]]) -> Riders:
+    found = Riders()
+    for parties, day in mail:
+        found.learn(parties, day)
+    return found
+
+
+def known(*parts: Riders) -> tuple[object, ...]:
+    whole = Riders()
+    for part in parts:
+        whole.add(part)
+    return whole.messages, whole.companions, whole.forgotten
+
+
+@given(_MAIL, _MAIL, _MAIL)
+def test_joining_is_commutative_and_associative_with_nothing_as_identity(
+    one: list[tuple[dict[str, str], int]],
+    other: list[tuple[dict[str, str], int]],
+    third: list[tuple[dict[str, str], int]],
+) -> None:
+    a, b, c = state(one), state(other), state(third)
+    ab, bc = Riders(), Riders()
+    for part in (a, b):
+        ab.add(part)
+    for part in (b, c):
+        bc.add(part)
+    assert known(a, b, c) == known(c, b, a) == known(ab, c) == known(a, bc)
+    assert known(a, Riders()) == (a.messages, a.companions, a.forgotten)
+
+
+def test_state_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(riders, "CAP", 100)
+    found = Riders()
+    for number in range(5_000):
+        found.learn({f"u{number}@a{number}.example": f"a{number}.example", "copy@arxxwalls.com": "arxxwalls.com"})
+        assert len(found.companions) <= 101
+    assert found.count("copy@arxxwalls.com") == 5_000
+    assert len(found.companions["copy@arxxwalls.com"].partners) == 16
+    assert found.forgotten > 4_000
+
+
+# ---- company
+
+
+def company(octets: bytes, envelope: Envelope | None = None) -> riders.Company:
+    return company_of(Message.from_bytes(octets, envelope), BUNDLED)
+
+
+def test_who_is_beside_whom() -> None:
+    found = company(
+        b"From: shop@shop.example\r\nTo: jane@client.example, joe@client.example\r\nCc: me@shop.example\r\n"
+        b"Bcc: j.doe+x@gmail.com\r\n\r\n"
+    )
+    assert found.shown == {"jane@client.example": "client.example", "joe@client.example": "client.example"}
+    assert found.everybody == {**found.shown, "jdoe@gmail.com": "jdoe@gmail.com"}
+
+
+def test_a_return_path_names_whom_another_copy_is_for() -> None:
+    envelope = Envelope("b+1f-jane=client.example@bounces.example", ("copy@arxxwalls.com",), complete=False)
+    found = company(b"From: shop@shop.example\r\nTo: copy@arxxwalls.com\r\n\r\n", envelope)
+    assert set(found.everybody) == {"jane@client.example", "copy@arxxwalls.com"}
+
+
+@pytest.mark.parametrize(
+    ("octets", "envelope"),
+    [
+        (b"From: shop@shop.example\r\nTo: jane@client.example\r\n\r\n", None),
+        (
+            b"From: shop@shop.example\r\nTo: jane@client.example\r\n\r\n",
+            Envelope("b@x.example", ("jane@client.example",)),
+        ),
+        (b"From: shop@shop.example\r\nTo: jane@client.example, team@shop.example\r\n\r\n", None),
+        (b"From: shop@shop.example\r\nTo: Jane <jane@client.example>\r\nCc: JANE@client.example\r\n\r\n", None),
+        (b"", None),
+    ],
+)
+def test_who_is_alone(octets: bytes, envelope: Envelope | None) -> None:
+    assert company(octets, envelope) == NOBODY
+
+
+# ---- rules
+
+
+def receipt(number: int, more: str = "", who: str = "") -> bytes:
+    to = who or f"jane@client-{number}.example"
+    return f"From: shop@shop.example\r\nTo: {to}\r\n{more}X-MC-Template: receipt\r\n\r\n".encode()
+
+
+def found(guard: Guard, octets: bytes, rule: str, **more: object) -> list[Finding]:
+    return [f for f in guard.check(octets, **more).findings if f.rule == rule]  # type: ignore[arg-type]
+
+
+def learned(count: int = 30) -> Guard:
+    guard = Guard()
+    guard.learn(receipt(number) for number in range(count))
+    return guard
+
+
+@pytest.mark.parametrize(
+    ("more", "who"),
+    [
+        ("", "jane@client.example, copy@arxxwalls.com"),
+        ("", "copy@gmail.com, jane@client.example"),
+        ("Cc: jane@client-3.example\r\n", ""),
+        ("To: copy@arxxwalls.com\r\n", ""),
+    ],
+)
+def test_one_recipient_more_is_found_on_the_first_message(more: str, who: str) -> None:
+    (finding,) = found(learned(), receipt(99, more, who), "extra-recipient")
+    assert finding.severity is Severity.HIGH
+    named = {evidence.text for evidence in finding.evidence}
+    assert named & {"copy@arxxwalls.com", "copy@gmail.com", "jane@client-3.example"}
+
+
+@pytest.mark.parametrize(
+    ("more", "who"),
+    [
+        ("", "jane@client.example, joe@client.example"),
+        ("Cc: service@shop.example\r\n", ""),
+        ("Cc: JANE+shop@client-99.example\r\n", ""),
+    ],
+)
+def test_company_of_ones_own_is_no_extra_recipient(more: str, who: str) -> None:
+    assert found(learned(), receipt(99, more, who), "extra-recipient") == []
+
+
+def test_a_declared_recipient_is_no_extra_one() -> None:
+    guard, leaky = learned(), receipt(99, "Cc: partner@other.example\r\n")
+    assert found(guard, leaky, "extra-recipient")
+    assert found(guard, leaky, "extra-recipient", recipients=["client-99.example", "partner@other.example"]) == []
+
+
+def test_too_little_history_says_nothing_of_shape() -> None:
+    assert found(learned(19), receipt(99, "Cc: copy@arxxwalls.com\r\n"), "extra-recipient") == []
+
+
+def group(number: int, *others: str) -> bytes:
+    """A stream in which two unrelated recipients are nothing special: a third of its mail has an agency in Cc."""
+    cc = ", ".join((*((f"agent@agency-{number}.example",) if number % 3 == 0 else ()), *others))
+    return receipt(number, f"Cc: {cc}\r\n" if cc else "")
+
+
+def test_a_rider_is_found_beside_its_third_partner_in_a_stream_of_open_shape() -> None:
+    guard = Guard()
+    guard.learn(group(number) for number in range(200))
+    reports = [guard.observe(group(number, "copy@arxxwalls.com")) for number in range(200, 204)]
+    flagged = [[f.subject for f in report.findings if f.rule == "riding-recipient"] for report in reports]
+    assert flagged[0] == []
+    assert ["copy@arxxwalls.com"] in flagged[:4]
+
+
+def test_where_most_mail_is_to_groups_nobody_is_a_rider() -> None:
+    guard = Guard()
+    for number in range(300):
+        guard.observe(receipt(number, f"Cc: a{number % 50}@list.example, b{number % 40}@other.example\r\n"))
+    for number in range(300, 330):
+        report = guard.observe(receipt(number, f"Cc: a{number % 50}@list.example, new@third.example\r\n"))
+        assert [f for f in report.findings if f.rule == "riding-recipient"] == [], number
+
+
+def test_a_resident_and_a_rare_companion_stay_silent() -> None:
+    guard = Guard()
+    for number in range(400):
+        others = ["audit@vault.example"]
+        if number % 100 == 50:  # one in a hundred
+            others.append("tax@accountant.example")
+        report = guard.observe(group(number, *others))
+        assert [f for f in report.findings if f.rule == "riding-recipient"] == [], number
+
+
+def test_an_account_has_riders_of_its_own() -> None:
+    guard = Guard()
+    for account in ("one", "two"):
+        for number in range(30):
+            guard.observe(group(number), account=account)
+    for number in range(30, 34):
+        guard.observe(group(number, "copy@arxxwalls.com"), account="one")
+    leaky = group(50, "copy@arxxwalls.com")
+    assert found(guard, leaky, "riding-recipient", account="one")
+    assert found(guard, leaky, "riding-recipient", account="two") == []
