@@ -726,6 +726,13 @@ def test_hidden_field_sees_through(line: str, severity: Severity) -> None:
     assert report.findings[0].severity is severity
 
 
+def test_hidden_field_says_once_what_many_fields_share() -> None:
+    lines = [f"Bcc : {i}@{ARXX}" for i in range(300)]
+    one, other = judged("hidden-field", SHOP, JANE, *lines, f"Cc : 1@{ARXX}").findings
+    assert (len(one.evidence), len(other.evidence)) == (300, 1)
+    assert one.summary == f"Bcc names 0@{ARXX} and 1@{ARXX} and 2@{ARXX} and has a blank before its colon"
+
+
 def test_hidden_field_sees_a_first_line_and_one_past_the_limit() -> None:
     for mark in ("\xef\xbb\xbf", " "):
         assert len(judged("hidden-field", f"{mark}Bcc: copy@{ARXX}", JANE).findings) == 1

@@ -1,13 +1,14 @@
 """A field that a mail server acts on and an ordinary parser does not see."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 
 from headerguard.address_list import Tier
 from headerguard.fields import RECIPIENT, Role
 from headerguard.finding import Finding, Severity
-from headerguard.header import DefectName
-from headerguard.message import Message
+from headerguard.header import DefectName, Field
+from headerguard.message import Message, Part, Sighting
 from headerguard.rule import Example, Known, Rule
 
 _WHY = {
@@ -50,7 +51,25 @@ class HiddenField(Rule):
     )
 
     def check(self, message: Message, known: Known) -> Iterator[Finding]:
-        """Look at the address fields that carry such a defect and hold an address."""
+        """One finding for all fields of a name that carry the same defect, however many there are."""
+        found: dict[tuple[str, DefectName], list[tuple[Field, list[Sighting]]]] = {}
+        for part, field, reason in self.overlooked(message):
+            if sightings := message.read(part):
+                found.setdefault((part.line.name, reason), []).append((field, list(sightings)))
+        for (name, reason), places in found.items():
+            places.sort(key=lambda place: not _is_sure(place[1]))
+            named = list(islice(chain.from_iterable(sightings for _, sightings in places), 3))
+            first, *others = [field for field, _ in places]
+            yield self.finding(
+                first,
+                f"{first.name or name} names {' and '.join(str(s.address) for s in named)} and has {_WHY[reason]}",
+                also=others,
+                severity=None if _is_sure(places[0][1]) else Severity.MEDIUM,
+            )
+
+    @staticmethod
+    def overlooked(message: Message) -> Iterator[tuple[Part, Field, DefectName]]:
+        """The address fields that carry such a defect."""
         starts = {line.start for line in message.header.lines}
         for part in message.parts:
             if part.entry.role not in _JUDGED:
@@ -59,11 +78,9 @@ class HiddenField(Rule):
             reason = field.defect.name if field.defect else None
             if part.line.start not in starts:
                 reason = DefectName.BARE_CR
-            if reason in _WHY and (sightings := message.read(part)):
-                names = " and ".join(str(s.address) for s in sightings[:3])
-                sure = any(sighting.tier is not Tier.CANDIDATE for sighting in sightings)
-                yield self.finding(
-                    field,
-                    f"{field.name or part.line.name} names {names} and has {_WHY[reason]}",
-                    severity=None if sure else Severity.MEDIUM,
-                )
+            if reason is not None and reason in _WHY:
+                yield part, field, reason
+
+
+def _is_sure(sightings: Iterable[Sighting]) -> bool:
+    return any(sighting.tier is not Tier.CANDIDATE for sighting in sightings)
