@@ -73,6 +73,24 @@ def test_a_report_says_who_the_message_really_went_to() -> None:
     assert any("several reports" in spot for spot in Guard().check(message).blind_spots)
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["Recipients: {}", "An: {}", "{}", "\u200bBcc: {}", "Bcc\u00a0: {}", "Bcc; {}", "X-Copied: who <{}>", "see <{}>,"],
+)
+def test_an_address_in_a_line_that_nobody_documents_is_not_lost(line: str) -> None:
+    message, errors = only(report(LINES + line.format("more@arxxwalls.com") + "\n"))
+    assert errors == []
+    assert "more@arxxwalls.com" in roles(message, "mentioned")
+    assert "m1@shop.example" not in {str(s.address) for s in message.sightings}
+
+
+def test_lines_that_end_in_cr_alone_and_lines_of_a_second_text_are_read() -> None:
+    message, _ = only(report(LINES.replace("\n", "\r") + "Bcc: more@arxxwalls.com\r"))
+    assert roles(message, "bcc") == {"copy@arxxwalls.com", "more@arxxwalls.com"}
+    message, _ = only(report(LINES + "\n--b1\nContent-Type: text/plain\n\nBcc: more@arxxwalls.com\n"))
+    assert roles(message, "bcc") == {"copy@arxxwalls.com", "more@arxxwalls.com"}
+
+
 def test_expanded_and_forwarded_recipients_have_their_original() -> None:
     message, _ = only(report())
     originals = {str(r.address): str(r.original) for r in message.recipients if r.original}

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from headerguard.address import Address
 from headerguard.fields import Role
+from headerguard.grammar import addresses_in
 from headerguard.header import Header
 from headerguard.message import Message, Record, Sighting, Stage
 from headerguard.sources.multipart import fields
@@ -40,6 +41,7 @@ _RECIPIENTS = {
 }
 _SENDERS = {"sender": Role.SENDER, "on-behalf-of": Role.IDENTITY}
 _REPORTED = frozenset((*_RECIPIENTS, *_SENDERS, "subject", "message-id"))
+_READ = re.compile(rf"\ufeff?(?:{'|'.join(sorted(_REPORTED))})[ \t]*:", re.IGNORECASE)
 _SOURCE = re.compile(r",[ \t]*+(?:Expanded|Forwarded)[ \t]*+:", re.IGNORECASE)
 _SMTP = re.compile(r"(\A|<)smtp:", re.IGNORECASE)
 """The type before an address, as in the proxyAddresses of the directory."""
@@ -59,14 +61,15 @@ def read(message: Message, body: Iterable[bytes], place: Place) -> Items:
     place = place._replace(kind=KIND)
     report = take_apart(message, body, lambda media: media == "text/plain")
     marked = not message.names.isdisjoint(_MARKS)
-    lines = next(filter(None, (_lines(text, marked) for text in report.texts)), [])
+    texts = [(text, found) for text in report.texts if (found := _lines(text, marked))]
+    lines = [line for _, found in texts for line in found]
     if not lines and not marked and not message.names.isdisjoint(_IDENTIFIERS):
         yield report.as_it_is(Stage.ARCHIVE, place)
     elif not lines and report.enclosed is None:
         yield report.as_it_is(None, place)
         yield report.error(f"not a journal report: {report.problems[0]}", place)
     else:
-        record, problem = _record(report, lines)
+        record, problem = _record(report, lines, [text for text, _ in texts])
         report.problems += [problem] if problem else []
         yield from messages(report, record, Stage.ARCHIVE, place)
 
@@ -83,8 +86,8 @@ def _lines(text: str, marked: bool) -> list[tuple[str, str]]:
     return found if (said or "sender" in keys if marked else said and keys >= {"sender", "message-id"}) else []
 
 
-def _record(report: Report, lines: list[tuple[str, str]]) -> tuple[Record, str]:
-    """What the lines state, and what is wrong with them, if anything."""
+def _record(report: Report, lines: list[tuple[str, str]], texts: list[str]) -> tuple[Record, str]:
+    """What the lines of some texts state, and what is wrong with them, if anything."""
     found: list[Sighting] = []
     originals: dict[str, Address] = {}
     counts: dict[str, int] = {}
@@ -97,6 +100,7 @@ def _record(report: Report, lines: list[tuple[str, str]]) -> tuple[Record, str]:
             found += seen
         elif key in _SENDERS:
             found += sightings(_address(value), (_SENDERS[key],), f"journal:{key}", number)
+    found += _unread(texts, {sighting.address.key for sighting in found}, lines)
     record = Record(
         (*found, *outer_sightings(report.message, Role.ARCHIVE)),
         ids=tuple(filter(None, (value.strip("<> ") for key, value in lines if key == "message-id"))),
@@ -109,6 +113,17 @@ def _record(report: Report, lines: list[tuple[str, str]]) -> tuple[Record, str]:
     if not lines:
         return record, "it has no lines that say who the message went to; the enclosed message was read"
     return record, f"recipient lines without an address: {without}" if without else ""
+
+
+def _unread(texts: list[str], known: set[str], lines: list[tuple[str, str]]) -> Iterator[Sighting]:
+    """What else has the form of an address in a report: in lines that no version of Exchange is known to write."""
+    ids = {value.strip("<> ") for key, value in lines if key == "message-id"}
+    left = (line for text in texts for line in text.splitlines() if "@" in line and not _READ.match(line))
+    for number, found in enumerate(dict.fromkeys(address for line in left for address in addresses_in(line))):
+        if found not in ids:
+            for sighting in sightings(found, (Role.MENTIONED,), "journal:text", number):
+                if sighting.address.key not in known:
+                    yield sighting
 
 
 def _recipient(key: str, value: str, number: int, originals: dict[str, Address]) -> Iterator[Sighting]:

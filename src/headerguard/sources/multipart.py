@@ -235,6 +235,7 @@ def text(octets: bytes, kind: ContentType) -> str:
     return octets.decode("utf-8", "surrogateescape")
 
 
+_LINE_END = re.compile(r"\r*\n|\r")
 _KEY = re.compile(r"\ufeff?([A-Za-z][A-Za-z-]{0,60})[ \t]*:(.*)", re.DOTALL)
 
 
@@ -244,7 +245,7 @@ def fields(written: str) -> Iterator[tuple[str, str]]:
     An empty line is a pair of empty strings; any other line is left out.
     """
     key, values = "", [""]
-    for line in written.split("\n"):
+    for line in _LINE_END.split(written):
         said = line.strip(" \t\r")
         if key and said and line[0] in " \t":
             values.append(said)
