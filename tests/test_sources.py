@@ -217,6 +217,10 @@ def tar_file() -> bytes:
         (bytes(range(256)), "binary data"),
         (b"<?xml version='1.0'?>\n<a:b/>\n", "text without a header field; it looks like XML or HTML"),
         (b"https://client.example/\n", "text without a header field"),
+        (
+            b'--x1\r\nContent-Disposition: form-data; name="recipient"\r\n\r\na@b.example\r\n--x1--\r\n',
+            "a form in parts (multipart/form-data)",
+        ),
         (b"Dear all\n\nTo: a@b.example\n\n", "text without a header field"),
         (b"x" * 70_000 + b"\nTo: a@b.example\n\n", "text without a header field"),
     ],

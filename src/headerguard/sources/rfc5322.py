@@ -47,6 +47,8 @@ _MAGIC = {
     b"\xfe\xff": "UTF-16 text",
 }
 _MAGICS = tuple(_MAGIC)
+_FORM_DATA = re.compile(rb"--[^\r\n]{1,70}\r?\nContent-Disposition:[ \t]*form-data", re.IGNORECASE)
+"""How the body of such a request starts (RFC 7578 section 4.2): fields of a part, and none of a message."""
 
 
 def read(window: Window, place: Place) -> Items:
@@ -122,6 +124,8 @@ def not_mail(window: Window) -> str:
         return "empty file"
     start = first_line(window, 0)
     window.hold(start + HEAD)
+    if _FORM_DATA.match(data, start):
+        return "a form in parts (multipart/form-data)"
     end = _past_empty_line(data, start, start + HEAD)
     return "" if has_field(data, start, start + HEAD if end < 0 else end) else _looks_like(data[:HEAD])
 
