@@ -116,6 +116,9 @@ def test_a_damaged_inner_message_costs_no_recipient() -> None:
     message, errors = only(report(inner=""))
     assert roles(message, "bcc") == {"copy@arxxwalls.com"}
     assert len(errors) == 1
+    message, errors = only(report(inner="\x00\x01 no field\n"))
+    assert roles(message, "bcc") == {"copy@arxxwalls.com"}
+    assert errors == ["input: what is enclosed in it has no header field"]
     cut = report()[: report().index(b"--b1\r\nContent-Type: message")]
     message, errors = only(cut)
     assert roles(message, "bcc") == {"copy@arxxwalls.com"}

@@ -13,6 +13,7 @@ from headerguard.errors import SourceError
 from headerguard.fields import Role
 from headerguard.message import Message, Record, Sighting, Stage
 from headerguard.sources.multipart import Part, block, content, content_type, leaves, lines, text
+from headerguard.sources.rfc5322 import has_field
 from headerguard.sources.window import Items, Place
 
 __all__ = ["Report", "messages", "outer_sightings", "sightings", "take_apart"]
@@ -86,6 +87,8 @@ def _enclosed(part: Part, problems: list[str]) -> bytes | None:
         problems.append(f"the header of the enclosed message is longer than {ENCLOSED >> 20} MiB; the rest is not read")
     elif not found.octets.strip():
         return None
+    elif not has_field(found.octets, 0, len(found.octets)):
+        problems.append("what is enclosed in it has no header field")
     elif not found.whole and not part.closed:
         problems.append("it ends inside the header of the enclosed message; what is there was read")
     return found.octets
