@@ -220,6 +220,13 @@ def test_records_that_are_none_are_told() -> None:
     ]
 
 
+@pytest.mark.parametrize("name", [LOST, LOST.replace("@", "%40"), f"x {LOST}"])
+def test_an_error_about_a_payload_tells_no_address(name: str) -> None:
+    messages, errors = collect(json.dumps({name: 1, "b": 2}).encode(), "ses_event_sns")
+    assert messages == []
+    assert str(errors[0]) == "input: record 0: is not of the kind ses_event_sns: it is an object with 'b'"
+
+
 def test_what_carries_itself_ends() -> None:
     value: Any = {"event": "sent", "email": LOST, "MessageID": 1}
     for _ in range(12):

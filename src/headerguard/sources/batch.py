@@ -136,5 +136,6 @@ def _what(kind: str, value: Any) -> str:
     if kind != GENERIC:
         return kind
     if isinstance(value, dict):
-        return f"an object with {', '.join(sorted(name[:40] for name in map(ascii, value))[:5]) or 'no members'}"
+        names = (name[:40] for name in map(ascii, value) if "@" not in name and "%40" not in name)  # some are addresses
+        return f"an object with {', '.join(sorted(names)[:5]) or 'no members'}"
     return "an array" if isinstance(value, list) else "no object"
