@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -83,3 +84,9 @@ def test_a_string_where_a_list_should_be_names_recipients() -> None:
     assert only(event).hidden == (COPY,)
     content = f"To: {JANE}\r\n\r\n"
     assert only({"rcpt_tos": f"{JANE},{COPY}", "mail_from": "", "content": content}).hidden == (COPY,)
+
+
+@pytest.mark.parametrize("encode", [lambda text: text, lambda text: base64.b64encode(text.encode()).decode()])
+def test_a_whole_message_is_read_as_a_log_has_it(encode: Callable[[str], str]) -> None:
+    data = encode(f"From: shop@shop.example\r\nTo: {JANE}\r\nBcc: {COPY}\r\n\r\n")
+    assert only({"Content": {"Raw": {"Data": data}}, "Destination": {"ToAddresses": [JANE]}}).hidden == (COPY,)
