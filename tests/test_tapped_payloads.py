@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from headerguard import Message, read
+from headerguard import Guard, Message, read
 
 COPY = "copy@arxxwalls.com"
 JANE = "jane@client.example"
@@ -90,3 +90,16 @@ def test_a_string_where_a_list_should_be_names_recipients() -> None:
 def test_a_whole_message_is_read_as_a_log_has_it(encode: Callable[[str], str]) -> None:
     data = encode(f"From: shop@shop.example\r\nTo: {JANE}\r\nBcc: {COPY}\r\n\r\n")
     assert only({"Content": {"Raw": {"Data": data}}, "Destination": {"ToAddresses": [JANE]}}).hidden == (COPY,)
+
+
+@pytest.mark.parametrize("label", ["archive", "bcc"])
+def test_a_copy_that_the_esp_labels_itself_is_a_hidden_one_however_it_is_called(label: str) -> None:
+    def event(recipient: str, kind: str | None) -> Message:
+        about = {"type": "delivery", "event_id": "1", "rcpt_to": recipient, "rcpt_type": kind, "template_id": "receipt"}
+        return only({"msys": {"message_event": about}})
+
+    guard = Guard()
+    guard.learn(event(f"{i}@client-{i}.example", None) for i in range(20))
+    assert guard.check(event(JANE, None)).findings == ()
+    (finding,) = guard.check(event(COPY, label)).findings
+    assert (finding.rule, finding.subject) == ("unfamiliar-blind-recipient", "arxxwalls.com")

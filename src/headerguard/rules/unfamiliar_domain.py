@@ -68,9 +68,10 @@ class _UnfamiliarDomain(Rule):
 class UnfamiliarBlindRecipient(_UnfamiliarDomain):
     """A hidden copy to a domain that this stream has never copied.
 
-    Flags: a recipient that no visible field names (Bcc, an ESP control field, the envelope alone), at a registrable
-    domain that the stream never showed in any hidden role, where that hidden role is closed: never used in at least 20
-    messages, or used in at least 20 with at most two domains. The envelope counts only where it was observed.
+    Flags: a recipient that no visible field names (Bcc, an ESP control field, an archive of the ESP, the envelope
+    alone), at a registrable domain that the stream never showed in any hidden role, where that hidden role is closed:
+    never used in at least 20 messages, or used in at least 20 with at most two domains. The envelope counts only where
+    it was observed.
 
     Why: a silent copy is what an intruder adds and what nobody looks for. A routine mail that never had one, or always
     the same archive, has no reason for another.
@@ -86,7 +87,7 @@ class UnfamiliarBlindRecipient(_UnfamiliarDomain):
 
     id = "unfamiliar-blind-recipient"
     severity = Severity.HIGH
-    roles = frozenset((Role.BCC, Role.RESENT_BCC, Role.ENVELOPE, Role.CONTROL))
+    roles = HIDDEN
     examples = (
         Example(
             flagged=_CLEAN + "Bcc: copy@arxxwalls.com\n",
@@ -161,6 +162,7 @@ _HOW = {
     Role.BCC: "asked for in the header",
     Role.RESENT_BCC: "asked for in the header",
     Role.CONTROL: "asked of the ESP by a control field",
+    Role.ARCHIVE: "as an archive that the ESP keeps",
 }
 
 
