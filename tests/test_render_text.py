@@ -126,6 +126,7 @@ def test_where_the_message_is(origin: Origin | None, label: str) -> None:
     ("fields", "who"),
     [
         (b"", "nobody"),
+        (b"From: a@b.example\r\nFrom: A <a@b.example>, c@b.example\r\n", "a@b.example, c@b.example"),
         (b"From: a@x.example, B <b@x.example>\r\n", "a@x.example, b@x.example"),
         (b"From: a@x.eu, b@x.eu, c@x.eu, d@x.eu\r\n", "a@x.eu, b@x.eu, c@x.eu and 1 more"),
     ],

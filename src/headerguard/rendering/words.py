@@ -84,9 +84,9 @@ def anchor(finding: Finding) -> Evidence | None:
 
 
 def author(message: Message, show: Disclosure) -> str:
-    """Who a message says it is from."""
-    found = message.sightings_of((Role.FROM,))
-    names = [visible(cut(show.address(sighting.address), address_limit)) for sighting in found[:_AUTHORS]]
+    """Who a message says it is from, each once, as an event says it in several places."""
+    found = list(dict.fromkeys(sighting.address for sighting in message.sightings_of((Role.FROM,))))
+    names = [visible(cut(show.address(address), address_limit)) for address in found[:_AUTHORS]]
     more = f" and {len(found) - _AUTHORS} more" if len(found) > _AUTHORS else ""
     return ", ".join(names) + more if names else "nobody"
 
