@@ -207,7 +207,7 @@ def _sealed(seal: Seal, key: str) -> int:
         return Is.SEALED | Is.SEALED_BLIND
     if digest in seal.shown:
         return Is.SEALED
-    return Is.MEANT if not seal.shown.isdisjoint(twin := (seal.hash(fold(key)),)) or twin[0] in seal.blind else 0
+    return Is.MEANT if seal.allows(fold(key)) else 0
 
 
 def taken_apart(seen: str) -> tuple[str, str]:

@@ -80,9 +80,10 @@ class Seal:
         """What the seal would hold for an address, or an address key."""
         return _hash(self.key, self.id, address if isinstance(address, str) else address.key)
 
-    def allows(self, address: Address) -> bool:
-        """Whether the application asked for this recipient."""
-        return self.hash(address) in self.shown | self.blind
+    def allows(self, address: Address | str) -> bool:
+        """Whether the application asked for this recipient, or address key."""
+        digest = self.hash(address)
+        return digest in self.shown or digest in self.blind
 
     def is_blind(self, address: Address) -> bool:
         """Whether the application asked for it as a blind recipient."""
@@ -90,7 +91,7 @@ class Seal:
 
     def means(self, address: Address) -> bool:
         """Whether a recipient differs from one asked for only by case or Unicode compatibility (CVE-2019-19844)."""
-        return not self.allows(address) and self.hash(fold(address.key)) in self.shown | self.blind
+        return not self.allows(address) and self.allows(fold(address.key))
 
     def is_current(self, date: datetime, lifetime: timedelta = LIFETIME) -> bool:
         """Whether a copy of that date can belong to it."""
