@@ -23,7 +23,6 @@ from headerguard.sources import (
     outlook_msg,
     payload,
     postfix_log,
-    reported,
     rfc5322,
     transcript,
     vendor_copy,
@@ -65,7 +64,7 @@ class Kind:
     stage: Stage | None = None
     """What a copy of this kind shows; None leaves it to the message."""
     message: MessageReader | None = None
-    """For a kind of messages: reads one, whatever holds it. The messages of all others are as `reported` reads them."""
+    """For a kind of messages: reads one, whatever holds it. All others take `journal.read_any`."""
 
 
 _AS_EML = "By name only; unnamed, it is read as eml."
@@ -239,7 +238,7 @@ def read(
         raise TypeError(f"read takes a path, a binary file or bytes, not {type(path_or_file).__name__}")
     said = KINDS[kind].stage if kind and stage is None else stage
     message = KINDS[kind].message if kind else None
-    place = Place(kind or "eml", None, None if said is None else Stage(said), message or reported.read)
+    place = Place(kind or "eml", None, None if said is None else Stage(said), message or journal.read_any)
     return _messages(_items(path_or_file, kind, place, progress), on_error)
 
 

@@ -45,6 +45,13 @@ BLIND_SPOTS: dict[str, tuple[str, ...]] = {
     "google_routing_copy": ("this is the copy of one route: other recipients are invisible here",),
     "m365_autoforward": ("whom it is forwarded to stands in the envelope alone",),
     "resent_block": ("where Resent- fields stand, sendmail -t takes the recipients from them alone",),
+    "exchange_journal": (
+        "several reports of one message are normal, each with some recipients: unite them by Message-ID",
+        "copies that an ESP or a later server makes are in no journal",
+    ),
+    "delivery_status": (
+        "one report names one recipient or several: the other recipients of the message are invisible here",
+    ),
     "outlook_msg": (
         "what was saved from a folder of sent mail has no header: what a server added later is invisible here",
     ),

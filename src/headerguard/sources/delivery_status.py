@@ -21,8 +21,6 @@ __all__ = ["KIND", "read"]
 KIND = "delivery_status"
 """Id of the source kind."""
 
-BLIND_SPOTS = ("one report names one recipient or several: the other recipients of the message are invisible here",)
-
 _MEDIA = frozenset(
     (
         "message/delivery-status",
@@ -92,7 +90,6 @@ def _record(report: Report, groups: list[Group]) -> Record:
         originals=originals,
         date=report.message.date,
         whole=False,
-        blind_spots=BLIND_SPOTS,
     )
 
 

@@ -17,17 +17,12 @@ from headerguard.header import Header
 from headerguard.message import Message, Record, Sighting, Stage
 from headerguard.sources.multipart import fields
 from headerguard.sources.report import Report, messages, outer_sightings, sightings, take_apart
-from headerguard.sources.window import Items, Place
+from headerguard.sources.window import Items, Place, read_plain
 
-__all__ = ["KIND", "is_journal", "read"]
+__all__ = ["KIND", "is_journal", "read", "read_any"]
 
 KIND = "exchange_journal"
 """Id of the source kind."""
-
-BLIND_SPOTS = (
-    "several reports of one message are normal, each with some recipients: unite them by Message-ID",
-    "copies that an ESP or a later server makes are in no journal",
-)
 
 _MARKS = frozenset(("x-ms-journal-report", "x-ms-exchange-organization-journal-report"))
 _IDENTIFIERS = ("content-identifier", "content-identifer")
@@ -54,6 +49,14 @@ def is_journal(header: Header) -> bool:
     return not header.names.isdisjoint(_IDENTIFIERS) and any(
         field.text.strip().lower() == "exjournalreport" for name in _IDENTIFIERS for field in header.all(name)
     )
+
+
+def read_any(message: Message, body: Iterable[bytes], place: Place) -> Items:
+    """A message of any kind: the one that it is about where it is a journal report, else itself.
+
+    Of other reports only those are read so that are called so: much ordinary mail encloses another.
+    """
+    return (read if is_journal(message.header) else read_plain)(message, body, place)
 
 
 def read(message: Message, body: Iterable[bytes], place: Place) -> Items:
@@ -108,7 +111,6 @@ def _record(report: Report, lines: list[tuple[str, str]], texts: list[str]) -> t
         date=report.message.date,
         subject=next((value for key, value in lines if key == "subject"), ""),
         shown=False,
-        blind_spots=BLIND_SPOTS,
     )
     if not lines:
         return record, "it has no lines that say who the message went to; the enclosed message was read"

@@ -121,7 +121,7 @@ def _table() -> dict[str, Payload]:
 PAYLOADS: dict[str, Payload] = _table()
 """Every kind of payload, by id."""
 
-_ANYTHING = Payload("", "Any other JSON.", "", Stage.UNKNOWN, "", blind_spots=("nothing says who receives this",))
+_ANYTHING = Payload("", "Any other JSON.", "", Stage.UNKNOWN, "")
 
 
 def payload_of(kind: str) -> Payload:
