@@ -38,6 +38,7 @@ STREET = (
     "novelty",
     "baseline",
     "incident",
+    "declared",
     "rule",
     "rules",
     "sources",

@@ -14,11 +14,12 @@ from typing import Any, TypeVar
 
 from headerguard.address import BUNDLED, Address, SuffixList, to_a_label
 from headerguard.address_list import parse as parse_address
+from headerguard.declared import Bound
 from headerguard.errors import ConfigError
 from headerguard.fields import Role
 from headerguard.finding import Severity
 from headerguard.provenance import Stage
-from headerguard.rule import Bound, Rule, bind, load_rules, near_miss
+from headerguard.rule import Rule, bind, load_rules, near_miss
 from headerguard.rules import BUILTIN, RENAMED
 from headerguard.setting import (
     RefusedError,

@@ -12,9 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, get_type_hints
 
-from headerguard.address import BUNDLED, Address, SuffixList, to_a_label
-from headerguard.address_list import Tier, parse
+from headerguard.address import BUNDLED, Address, SuffixList
+from headerguard.address_list import Tier
 from headerguard.baseline import Baseline, Profile
+from headerguard.declared import Bound, Declared
 from headerguard.errors import ConfigError
 from headerguard.fields import HIDDEN, VISIBLE, Role
 from headerguard.finding import Evidence, Finding, History, Severity
@@ -50,80 +51,6 @@ class Example:
     """Keys of the configuration for both, as in headerguard.toml."""
     seal_key: bytes | None = None
     """The key of the seals in both."""
-
-
-class Bound:
-    """An upper bound on who may stand somewhere: whole addresses, and registrable domains (entries without an @)."""
-
-    __slots__ = ("addresses", "domains", "entries", "suffixes")
-
-    def __init__(self, entries: Iterable[str], suffixes: SuffixList = BUNDLED) -> None:
-        """Read the entries; an address may be bare, in brackets or a whole mailbox. Raises ValueError for neither."""
-        self.entries = (entries,) if isinstance(entries, str) else tuple(entries)
-        self.suffixes = suffixes
-        self.addresses: set[str] = set()
-        self.domains: set[str] = set()
-        for entry in self.entries:
-            if "@" not in entry:
-                self.domains.add(to_a_label(entry.strip()))
-            elif (address := parse(entry)) is None:
-                raise ValueError(f"{entry!r} is neither an address nor a domain")
-            else:
-                self.addresses.add(address.key)
-
-    def allows(self, address: Address) -> bool:
-        """Whether the bound names the address or its registrable domain."""
-        return address.key in self.addresses or self.allows_domain(address.domain)
-
-    def allows_domain(self, domain: str) -> bool:
-        """Whether the bound names the registrable domain of a host as a whole."""
-        return bool(self.domains) and (
-            domain in self.domains or self.suffixes.registrable_domain(domain) in self.domains
-        )
-
-
-_ALSO_BOUND = HIDDEN | {Role.REPLY, Role.BOUNCE, Role.RECEIPT}
-
-
-@dataclass(frozen=True, slots=True)
-class Declared:
-    """What the application asked for and what the operator declared."""
-
-    recipients: Bound | None = None
-    """Bound on To, Cc, envelope and control; None: not given."""
-    blind: Bound | None = None
-    """Bound on Bcc; None: the same as `recipients`; an empty bound: nobody."""
-    missing: bool = False
-    """Whether a declared address that is absent is a finding too."""
-    expected: Mapping[Role, Bound] = field(default_factory=dict)
-    """What the configuration expects of this stream, per role."""
-    sealed: frozenset[Stage] = frozenset()
-    """The stages at which the configuration expects copies of this stream to carry a seal."""
-
-    @property
-    def given(self) -> bool:
-        """Whether the caller gave an intent at all."""
-        return self.recipients is not None or self.blind is not None
-
-    def bound(self, role: Role) -> tuple[Bound, ...] | None:
-        """The bounds on a role, any one of which may allow an address; None when nothing bounds it.
-
-        Envelope and control fields may hold whom `recipients` or `blind` names; an author is bound by neither.
-        """
-        asked: tuple[Bound | None, ...] = ()
-        if self.given:
-            if role in (Role.BCC, Role.RESENT_BCC):
-                asked = (self.blind if self.blind is not None else self.recipients,)
-            elif role in (Role.TO, Role.CC, Role.RESENT_TO, Role.RESENT_CC):
-                asked = (self.recipients,)
-            elif self.recipients is not None and role in _ALSO_BOUND:
-                asked = (self.recipients, self.blind)
-        bounds = tuple(b for b in (*asked, self.expected.get(role)) if b is not None)
-        return bounds or None
-
-    def expects_hidden(self, address: Address) -> bool:
-        """Whether the configuration expects an address as a hidden copy; a server turns one such role into another."""
-        return any(bound.allows(address) for role, bound in self.expected.items() if role in HIDDEN)
 
 
 @dataclass(frozen=True, slots=True)

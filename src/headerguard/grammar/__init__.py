@@ -33,8 +33,8 @@ from headerguard.grammar.packed import (
     smtpapi,
     sparkpost_stamp,
 )
-from headerguard.grammar.path import read_path, return_path
 from headerguard.grammar.received import received, received_by
+from headerguard.grammar.return_path import read_path, return_path
 from headerguard.grammar.tags import authentication_results, before_semicolon, dkim, parameters, typed_address
 from headerguard.grammar.uri import mailto_copies, uris
 from headerguard.role import Role
