@@ -375,5 +375,5 @@ def test_the_page_of_the_sources_says_of_every_kind_how_to_obtain_it(source_page
     assert page.count("*Obtain it:* ") == len(kinds)
     for kind in kinds:
         assert f"\n## {kind}\n" in page
-    bounds = importlib.import_module("headerguard.sources.bounds")
-    assert set(bounds.BLIND_SPOTS) <= set(bounds.OBTAINED) <= set(kinds)
+    vantage = importlib.import_module("headerguard.sources.vantage")
+    assert set(vantage.BLIND_SPOTS) <= set(vantage.OBTAINED) <= set(kinds)

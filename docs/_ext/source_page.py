@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from headerguard.sources import KINDS, Kind
-from headerguard.sources.bounds import BLIND_SPOTS, OBTAINED
 from headerguard.sources.payload import PAYLOADS, Payload
+from headerguard.sources.vantage import BLIND_SPOTS, OBTAINED
 
 __all__ = ["page"]
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from headerguard.address_list import Tier, lex_text, parse, parse_all
 from headerguard.fields import CATALOGUE, HIDDEN, RECIPIENT, VISIBLE, Outline, Role
 from headerguard.grammar import Name
-from headerguard.header import Defect, Header, decode_value, header_length
+from headerguard.header import LIMIT, Defect, Header, decode_value, header_length
 from headerguard.part import Part, Parts
 from headerguard.provenance import Envelope, Origin, Record, Stage, in_utc
 from headerguard.recipient import Recipient, recipients_of
@@ -114,7 +114,7 @@ class Message:
         if not isinstance(octets, bytes | bytearray | memoryview):
             raise TypeError(f"Message.from_bytes takes bytes, not {type(octets).__name__}")
         block = bytes(octets[: header_length(octets)])
-        header = Header(block, keep=_ALL) if limit is None else Header(block, limit=limit, keep=_ALL)
+        header = Header(block, limit=LIMIT if limit is None else limit, keep=_ALL)
         return cls(header, envelope, stage, account, origin, record)
 
     @classmethod

@@ -27,8 +27,8 @@ from headerguard.sources import (
     transcript,
     vendor_copy,
 )
-from headerguard.sources.bounds import BLIND_SPOTS
 from headerguard.sources.containers import look_inside
+from headerguard.sources.vantage import BLIND_SPOTS
 from headerguard.sources.window import (
     Items,
     MessageReader,
