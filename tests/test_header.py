@@ -501,6 +501,14 @@ def test_at_the_limit_nothing_is_lost() -> None:
     assert [d.name for d in Header(block, limit=299).defects] == [DefectName.OVER_LIMIT]
 
 
+def test_past_the_limit_lines_are_looked_at_one_by_one() -> None:
+    block = b"X: y\r\n" * 100_000 + b"Bcc: copy@x.example\r\n" + b" Bcc : also@x.example\r\n" + b"X: y\r\n" * 1_000
+    header = Header(block, limit=60, keep={"bcc"})
+    assert [line.name for line in header.lines] == ["x"] * 10 + ["bcc"]
+    assert header.fields[-1].octets == b"Bcc: copy@x.example\r\n Bcc : also@x.example\r\n"
+    assert [d.name for d in header.defects] == [DefectName.OVER_LIMIT] * 2
+
+
 def test_a_damaged_name_past_the_limit_is_kept_under_the_name_that_readers_see() -> None:
     block = PADDING * 3 + b"Bcc : late@x.example\r\n"
     header = Header(block, limit=100, keep={"bcc"})

@@ -116,7 +116,9 @@ class Field:
 
 
 # One physical field: a clean name with its colon, or nothing; then the rest of the line and its continuation lines.
-_find_fields = re.compile(r"([!-9;-~]++:)?([^\n]*+(?:\n[ \t][^\n]*+)*+\n?+)").findall
+_FIELD = re.compile(r"([!-9;-~]++:)?([^\n]*+(?:\n[ \t][^\n]*+)*+\n?+)")
+_find_fields = _FIELD.findall
+_NEXT = re.compile(r"\n(?![ \t])")
 _make_line = partial(tuple.__new__, Line)  # a fifth of the cost of the generated constructor, which counts here
 _CLEAN_NAME = re.compile(r"[!-9;-~]+")
 _LAST_NAME = re.compile(r"[!-9;-~]+(?=[^!-9;-~]*\Z)")
@@ -158,14 +160,17 @@ class Header:
         self.has_octets = has_octets
         self._fields: tuple[Field, ...] | None = None
         self._notes: dict[int, DefectName] = dict.fromkeys(injected, DefectName.INJECTED_LINE)
-        found = _find_fields(text)
+        cut = len(text) if len(text) <= limit else _next_field(text, limit)
+        found = _find_fields(text, 0, cut)
         found.pop()  # the expression matches the end of the text once more
         # Where each name and each rest ends, added up; a field starts where the one before it ends.
         edges = list(accumulate(map(len, chain.from_iterable(found)), initial=0))
         names = [name[:-1].lower() for name, _ in found]
         lines = list(map(_make_line, zip(names, edges[0:-1:2], edges[1::2], edges[2::2], strict=True)))
-        if "" in names or len(text) > limit:
-            lines = list(self._with_odd(lines, limit, keep))
+        if "" in names:
+            lines = [line if line.name else self._odd(line.start, line.end) for line in lines]
+        if cut < len(text):
+            lines += self._kept(cut, keep)
         self.lines = lines
         self.names = frozenset([line[0] for line in lines])
         self.defects = tuple(self._find_defects(limit))
@@ -181,16 +186,18 @@ class Header:
             block += octets
         return cls(bytes(block), keep=keep, has_octets=False, injected=injected)
 
-    def _with_odd(self, lines: Iterable[Line], limit: int, keep: Collection[str]) -> Iterator[Line]:
-        """The same lines with lenient names where they have no clean one, and without what `limit` cuts off."""
-        for line in lines:
-            if not line.name:
-                line = self._odd(line.start, line.end)
-            if line.start < limit:
+    def _kept(self, cut: int, keep: Collection[str]) -> Iterator[Line]:
+        """The lines from `cut` on that have one of the names, one after the other: millions are never held at once."""
+        for found in _FIELD.finditer(self.text, cut):
+            start, end = found.span()
+            if start == end:
+                break
+            line = Line(found[1][:-1].lower(), start, found.end(1), end) if found[1] else self._odd(start, end)
+            if line.name in keep:
+                self._notes.setdefault(start, DefectName.OVER_LIMIT)
                 yield line
-            elif line.name in keep:
-                self._notes.setdefault(line.start, DefectName.OVER_LIMIT)
-                yield line
+            else:
+                self._notes.pop(start, None)
 
     def _odd(self, start: int, end: int) -> Line:
         """A line whose name is not clean: give the name a lenient reader would see, and say what is odd."""
@@ -298,6 +305,12 @@ def _written(value: object) -> str:
         except Exception:  # the refusal of the standard library must not hide what it refuses
             return str(value)
     return str(value)
+
+
+def _next_field(text: str, at: int) -> int:
+    """Where the first field starts that starts at or after a place."""
+    found = _NEXT.search(text, at - 1)
+    return found.end() if found else len(text)
 
 
 def header_length(octets: bytes | bytearray | memoryview) -> int:
