@@ -147,6 +147,17 @@ def test_a_declared_recipient_is_no_extra_one() -> None:
     assert found(guard, leaky, "extra-recipient", recipients=["client-99.example", "partner@other.example"]) == []
 
 
+def test_a_log_shows_all_recipients() -> None:
+    def entry(number: int, *others: str) -> Message:
+        to = (f"jane@client-{number}.example", *others)
+        return Message.from_bytes(b"", Envelope("shop@shop.example", to), stage="event")
+
+    guard = Guard()
+    guard.learn(entry(number) for number in range(25))
+    report = guard.check(entry(99, "copy@arxxwalls.com"))
+    assert [(f.rule, f.severity) for f in report.findings] == [("extra-recipient", Severity.HIGH)]
+
+
 def test_too_little_history_says_nothing_of_shape() -> None:
     assert found(learned(19), receipt(99, "Cc: copy@arxxwalls.com\r\n"), "extra-recipient") == []
 

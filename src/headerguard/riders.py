@@ -55,7 +55,7 @@ class Company(NamedTuple):
     """The recipients of a message that are not at home with its author: the party of each, by canonical address key."""
 
     shown: Mapping[str, Party]
-    """Those that To and Cc show."""
+    """Those that To and Cc show; all of a copy that has no such field, as a log."""
     everybody: Mapping[str, Party]
     """All, those included for whom another copy was made (the return path names them)."""
 
@@ -70,12 +70,13 @@ def company_of(message: Message, suffixes: SuffixList) -> Company:
     home = {suffixes.registrable_domain(s.address.domain) for s in message.sightings_of((Role.FROM,))}
     shown: dict[str, Party] = {}
     everybody: dict[str, Party] = {}
+    shows = message.shows_destination
     for recipient in message.recipients:
         domain = suffixes.registrable_domain(recipient.address.domain)
         if recipient.tier is not Tier.CANDIDATE and domain not in home:
             key = recipient.address.canonical
             everybody[key] = key if domain in FREEMAIL else domain
-            if not recipient.hidden and not recipient.roles.isdisjoint(VISIBLE):
+            if not shows or not (recipient.hidden or recipient.roles.isdisjoint(VISIBLE)):
                 shown[key] = everybody[key]
     for sighting in message.sightings_of((Role.DELIVERED,)):
         domain = suffixes.registrable_domain(sighting.address.domain)

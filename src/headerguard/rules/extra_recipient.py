@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from headerguard.baseline import PARTIES
-from headerguard.fields import VISIBLE
+from headerguard.fields import RECIPIENT
 from headerguard.finding import Finding, Severity
 from headerguard.message import Message
 from headerguard.riders import Riders, company_of
@@ -18,10 +18,10 @@ _HISTORY = tuple(f"From: shop@shop.example\nTo: c{i}@client-{i}.example\nX-MC-Te
 class ExtraRecipient(Rule):
     """Two recipients who have nothing to do with one another, in a stream that always shows one.
 
-    Flags: recipients in To and Cc at two registrable domains or more (at a provider of free mail every address is a
-    party of its own), besides the author's own and what was declared, where the stream has shown one party at most in
-    at least 20 messages, and more in no more than one of `rare`. The subject is the one that was beside others most
-    often, else the last. A shape is no stranger: what was flagged once is known from then on.
+    Flags: recipients in To and Cc (in a copy without these, as a log, all of them) at two registrable domains or more,
+    at a provider of free mail two addresses, besides the author's own and what was declared, where the stream has shown
+    one party at most in at least 20 messages, and more in no more than one of `rare`. The subject is the one that was
+    beside others most often, else the last. A shape is no stranger: what was flagged once is known from then on.
 
     Why: mail to customers goes to a new domain every day, so that no domain is a surprise; a second recipient is.
 
@@ -34,7 +34,7 @@ class ExtraRecipient(Rule):
 
     id = "extra-recipient"
     severity = Severity.HIGH
-    roles = VISIBLE
+    roles = RECIPIENT
     needs = frozenset(("baseline",))
     rare: int = 1_000
     examples = (
