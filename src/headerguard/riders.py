@@ -19,7 +19,7 @@ from headerguard.fields import CATALOGUE, DESTINATION
 from headerguard.message import Message
 from headerguard.role import RECIPIENT, VISIBLE, Role
 
-__all__ = ["NOBODY", "Company", "Party", "Rider", "Riders", "company_of"]
+__all__ = ["NOBODY", "Company", "Party", "Rider", "Riders", "company_of", "is_mailing"]
 
 PARTNERS = 3
 """Unrelated partners that make a companion a rider."""
@@ -84,6 +84,13 @@ def company_of(message: Message, suffixes: SuffixList) -> Company:
             key = sighting.address.canonical
             everybody.setdefault(key, key if domain in FREEMAIL else domain)
     return Company(shown, everybody) if len(everybody) > 1 else NOBODY
+
+
+def is_mailing(message: Message) -> bool:
+    """Whether a message certainly has more recipients than say anything about company; told without reading them."""
+    parts, text = message.parts_named(DESTINATION), message.header.text
+    signs = sum(text.count("@", part.line.value, part.line.end) for part in parts)
+    return signs > 2 * MAILING and all(message.is_ordinary(part) for part in parts)
 
 
 _RETURN_PATHS = ("mail from", "return-path")

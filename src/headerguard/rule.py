@@ -21,6 +21,7 @@ from headerguard.fields import HIDDEN, VISIBLE, Role
 from headerguard.finding import Evidence, Finding, History, Severity
 from headerguard.header import Defect, DefectName, Field
 from headerguard.message import Envelope, Mark, Message, Recipient, Sighting, Stage
+from headerguard.riders import Company, company_of
 from headerguard.seal import Seal
 from headerguard.stream import Level
 
@@ -76,6 +77,14 @@ class Known:
     """The finest level of the stream, whether or not enough is known of it."""
     rate: float = 1e-4
     """How often a clean message may be called novel, as configured."""
+    _company: list[Company] = field(default_factory=list, compare=False, repr=False)
+
+    def company(self, message: Message) -> Company:
+        """Who is beside whom in the message, put together once for all rules."""
+        if not self._company:
+            self._company.append(company_of(message, self.suffixes))
+        return self._company[0]
+
     seal: Seal | None = None
     """What the application asked for, where the copy carries a seal that can be believed."""
     unbelieved: str | None = None

@@ -7,7 +7,7 @@ from headerguard.baseline import PARTIES
 from headerguard.fields import RECIPIENT
 from headerguard.finding import Finding, Severity
 from headerguard.message import Message
-from headerguard.riders import Riders, company_of
+from headerguard.riders import Riders
 from headerguard.rule import Example, Known, Rule, layer_of
 
 _LINES = "From: shop@shop.example\nTo: jane@client.example{}\nX-MC-Template: receipt\n"
@@ -51,7 +51,7 @@ class ExtraRecipient(Rule):
         shape = known.profile.exceptions(PARTIES, "1") if known.profile and not known.borrowed else None
         if shape is None or shape[0] * self.rare > shape[1]:
             return
-        shown = company_of(message, known.suffixes).shown
+        shown = known.company(message).shown
         undeclared = [
             recipient
             for recipient in message.recipients

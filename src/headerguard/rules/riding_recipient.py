@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from headerguard.fields import RECIPIENT, Role
 from headerguard.finding import Finding, Severity
 from headerguard.message import Message
-from headerguard.riders import company_of
+from headerguard.riders import is_mailing
 from headerguard.rule import Example, Known, Rule, layer_of
 
 _FROM = "From: shop@shop.example\nTo: c{0}@client-{0}.example"
@@ -54,7 +54,7 @@ class RidingRecipient(Rule):
     def check(self, message: Message, known: Known) -> Iterator[Finding]:
         """Ask whom each recipient has been beside so far."""
         riders = known.baseline.riders.get(message.account or "-")
-        parties = company_of(message, known.suffixes).everybody if riders else {}
+        parties = known.company(message).everybody if riders and not is_mailing(message) else {}
         riding = riders.riders_in(parties) if riders and len(parties) > 1 else {}
         for recipient in message.recipients if riding else ():
             key, domain = recipient.address.canonical, known.registrable(recipient.address)
