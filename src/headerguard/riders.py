@@ -78,11 +78,11 @@ def company_of(message: Message, suffixes: SuffixList) -> Company:
             everybody[key] = key if domain in FREEMAIL else domain
             if not shows or not (recipient.hidden or recipient.roles.isdisjoint(VISIBLE)):
                 shown[key] = everybody[key]
-    for sighting in message.sightings_of((Role.DELIVERED,)):
-        domain = suffixes.registrable_domain(sighting.address.domain)
-        if sighting.field in _RETURN_PATHS and domain not in home:
-            key = sighting.address.canonical
-            everybody.setdefault(key, key if domain in FREEMAIL else domain)
+    for sighting in message.stated:
+        if sighting.field == "mail from" and sighting.role is Role.DELIVERED:  # another copy of it is for him
+            key, domain = sighting.address.canonical, suffixes.registrable_domain(sighting.address.domain)
+            if domain not in home:
+                everybody.setdefault(key, key if domain in FREEMAIL else domain)
     return Company(shown, everybody) if len(everybody) > 1 else NOBODY
 
 
@@ -91,9 +91,6 @@ def is_mailing(message: Message) -> bool:
     parts, text = message.parts_named(DESTINATION), message.header.text
     signs = sum(text.count("@", part.line.value, part.line.end) for part in parts)
     return signs > 2 * MAILING and all(message.is_ordinary(part) for part in parts)
-
-
-_RETURN_PATHS = ("mail from", "return-path")
 
 
 def _has_several(message: Message) -> bool:
