@@ -50,6 +50,8 @@ CLOSED_VALUES = 2
 """A role with at most so many different registrable domains is closed."""
 VALUES_CAP = 256
 """A role with more different values than this is open for good."""
+_TREND = 8
+"""Values beyond which nobody asks how the values of a role came."""
 SUBJECTS_CAP = 256
 """An author with more different subjects than this is not refined by subject any more."""
 
@@ -183,13 +185,15 @@ class Profile:
             messages = history.messages if history else 0
         if history is None or history.values == {}:
             return Trend(role, messages, 0, 0, messages)
-        if history.values is None:
-            return Trend(role, messages, VALUES_CAP + 1, 0, 0)
+        if history.values is None or len(history.values) > _TREND:
+            return Trend(role, messages, _TREND + 1, _TREND, 0)  # far from closed, and not worth a closer look
         seen = history.values.values()
+        if len(seen) == 1:
+            (only,) = seen
+            return Trend(role, messages, 1, int(only.count == 1), only.count - 1)
         newest = max(value.first for value in seen)
         since = min(value.count for value in seen if value.first == newest) - 1
-        if len(seen) > 1:
-            since = max(since, sum(count for day, count in self.days.items() if day > newest))
+        since = max(since, sum(count for day, count in self.days.items() if day > newest))
         return Trend(role, messages, len(seen), sum(value.count == 1 for value in seen), since)
 
     @property
