@@ -264,6 +264,11 @@ def test_learn_makes_a_baseline_and_says_what_was_read(run: Run, folder: Path) -
     assert sorted(path.name for path in folder.iterdir() if path.name.startswith(".")) == []
 
 
+def test_the_package_is_the_command() -> None:
+    ran = subprocess.run([sys.executable, "-m", "headerguard", "--version"], capture_output=True, text=True, check=True)
+    assert ran.stdout == f"headerguard {headerguard.__version__}\n"
+
+
 def streams(baseline: Path) -> object:
     """What a baseline holds of its streams; the odds count what each message brought at the time it was learned."""
     return json.loads(baseline.read_text())["streams"]

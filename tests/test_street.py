@@ -58,6 +58,7 @@ STREET = (
     "upkeep",
     "command",
     "cli",
+    "__main__",
     "adapters",
 )
 """A module may import from modules that stand before it. docs/architecture.md shows the same table."""

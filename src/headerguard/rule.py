@@ -203,7 +203,7 @@ def layer_of(recipient: Recipient, stage: Stage) -> str:
     roles = recipient.roles
     if stage is Stage.SUBMITTED or roles & (VISIBLE | {Role.BCC, Role.RESENT_BCC, Role.CONTROL}):
         return "application"
-    return "relay" if roles & HIDDEN else "unknown"
+    return "relay" if roles & HIDDEN and stage is not Stage.EVENT else "unknown"  # an event tells of all ways in
 
 
 def author_mailbox(message: Message) -> str | None:
