@@ -24,7 +24,7 @@ from headerguard.finding import History
 from headerguard.message import Mark, Message, Sighting
 from headerguard.novelty import JUDGED, Calm, Novelty, Trend, shipped
 from headerguard.riders import Riders, company_of
-from headerguard.stream import Level
+from headerguard.stream import Level, level_key
 
 __all__ = [
     "ACCOUNT",
@@ -287,7 +287,7 @@ class Baseline:
         self.novelty = Novelty(shipped())
         """What all streams together tell about new domains, beside what was shipped."""
         self.riders: dict[str, Riders] = {}
-        """Who was beside whom, by account ("-" for an unknown one); forgotten when the process ends."""
+        """Who was beside whom, by account and by stream that has a name; forgotten when the process ends."""
         self._seen_in_role: set[str] | None = None
         self._homes: dict[str, set[str]] | None = None  # kind:value -> level keys, whatever the account
 
@@ -322,6 +322,12 @@ class Baseline:
         surprise = self.novelty.surprise(trend, not self.has_seen(domain))
         return self.novelty.p_value(surprise, profile.calm)
 
+    def company(self, account: str | None, stream: Level | None) -> Iterator[Riders]:
+        """Who was beside whom in an account, and in one of its streams."""
+        for place in _company_places(account, stream):
+            if place in self.riders:
+                yield self.riders[place]
+
     def has_seen(self, domain: str) -> bool:
         """Whether any stream has shown a registrable domain in a role that nobody gets into by signing up."""
         if self._seen_in_role is None:
@@ -346,8 +352,10 @@ class Baseline:
 
         `without`: (role, registrable domain) pairs that must not become known; `hearsay` tells what proves nothing.
         """
+        levels = tuple(message.levels if levels is None else levels)
         company = company_of(message, suffixes)
-        self.riders.setdefault(message.account or "-", Riders()).learn(company.everybody, day)
+        for place in _company_places(message.account, levels[0] if levels else None):
+            self.riders.setdefault(place, Riders()).learn(company.everybody, day)
         roles: dict[str, set[str]] = _stated(message, suffixes, without, hearsay)
         roles[PARTIES] = {bucket(len(set(company.shown.values())) or 1)}  # what is flagged once is known from then on
         hidden: set[str] | None = None
@@ -368,7 +376,7 @@ class Baseline:
             domain = suffixes.registrable_domain(sighting.address.domain)
             if not without or (sighting.role, domain) not in without:
                 roles.setdefault(sighting.role, set()).add(domain)
-        profiles = [self._profile_to_learn(level) for level in (message.levels if levels is None else levels)]
+        profiles = [self._profile_to_learn(level) for level in levels]
         if profiles and (finest := profiles[0]):
             self._learn_novelty(finest, roles)
         for profile in filter(None, profiles):
@@ -529,6 +537,13 @@ class Baseline:
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise _MalformedError(f"novelty is not what it should be: {type(error).__name__}: {error}") from None
         return baseline
+
+
+def _company_places(account: str | None, stream: Level | None) -> Iterator[str]:
+    """Where company is looked at: the account as a whole, and what has a name in it."""
+    yield level_key(account, "account:")
+    if stream is not None and stream.kind in _NAMED:
+        yield stream.key
 
 
 def _stated(

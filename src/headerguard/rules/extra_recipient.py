@@ -60,7 +60,7 @@ class ExtraRecipient(Rule):
             and not known.declares(recipient)
         ]
         if len({shown[recipient.address.canonical] for recipient in undeclared}) > 1:
-            riders = known.baseline.riders.get(message.account or "-") or Riders()
+            riders = next(known.baseline.company(message.account, None), Riders())
             culprit = max(reversed(undeclared), key=lambda recipient: riders.count(recipient.address.canonical))
             yield self.finding(
                 culprit,

@@ -21,12 +21,10 @@ class RidingRecipient(Rule):
     """An address that nobody declared travels along with recipients who are unrelated.
 
     Flags: a recipient that has been beside at least three unrelated parties (registrable domains; at a provider of free
-    mail addresses), the one of this message included, in at least 2 % of the messages of the account since it turned
-    up, and comes three times as often as at least half of those beside it. Not who was there from the first twenty
-    messages on, nor whose domain the stream has copied in secret before, nor who is declared or at home with the author
-    or the operator.
-
-    Why: this is what a copy of all mail looks like, whatever domain it goes to, in whatever role it is hidden.
+    mail addresses), the one of this message included, in at least 2 % of the messages of the account or of the stream
+    since it turned up, and comes three times as often as at least half of those beside it. Not who was there from the
+    first twenty messages on, nor whose domain the stream has copied in secret before, nor who is declared or at home
+    with the author or the operator.
 
     It weighs MEDIUM where that is less than `most` of the messages since, and LOW where it is less than `much`.
 
@@ -53,18 +51,20 @@ class RidingRecipient(Rule):
 
     def check(self, message: Message, known: Known) -> Iterator[Finding]:
         """Ask whom each recipient has been beside so far."""
-        riders = known.baseline.riders.get(message.account or "-")
-        parties = known.company(message).everybody if riders and not is_mailing(message) else {}
-        riding = riders.riders_in(parties) if riders and len(parties) > 1 else {}
+        parties = {} if is_mailing(message) else known.company(message).everybody
+        riding: dict[str, tuple[float, int]] = {}
+        for riders in known.baseline.company(message.account, known.stream) if len(parties) > 1 else ():
+            for key, rider in riders.riders_in(parties).items():
+                riding[key] = max(riding.get(key, (0, 0)), (riders.share(rider), rider.count))
         for recipient in message.recipients if riding else ():
             key, domain = recipient.address.canonical, known.registrable(recipient.address)
             if key not in riding or domain in known.own_domains or known.declares(recipient):
                 continue
-            if not known.knows(_CLOSED, domain) and riders is not None:
-                share = riders.share(riding[key])
+            if not known.knows(_CLOSED, domain):
+                share, count = riding[key]
                 yield self.finding(
                     recipient,
-                    f"{recipient.address} travels along with unrelated recipients, in {riding[key].count:,} messages",
+                    f"{recipient.address} travels along with unrelated recipients, in {count:,} messages",
                     severity=None if share >= self.most else Severity.MEDIUM if share >= self.much else Severity.LOW,
                     layer=layer_of(recipient, message.stage),
                 )
