@@ -27,6 +27,7 @@ from headerguard import (
     read,
 )
 from headerguard.address_list import Mailbox, is_plain, lex, parse
+from headerguard.fields import CATALOGUE
 from headerguard.header import Header, header_length
 from headerguard.rendering import FORMATS, render
 from headerguard.sources import KINDS
@@ -161,6 +162,8 @@ def _strings(octets: bytes, boxes: list[Mailbox]) -> None:
 
 # ---- message
 
+_LISTS = frozenset(name for name, entry in CATALOGUE.items() if entry.grammar in ("address-list", "path"))
+
 
 def message(octets: bytes) -> None:
     """A message: every view of it, and that line ends and buffers make no difference."""
@@ -170,7 +173,7 @@ def message(octets: bytes) -> None:
         expect(sighting.span is not None, "a copy with octets has spans", sighting)
         start, end = sighting.span or (0, 0)
         expect(0 <= start < end <= size, "a span lies inside", sighting)
-        if sighting.tier is Tier.PLAIN:
+        if sighting.tier is Tier.PLAIN and sighting.field in _LISTS:  # elsewhere it may be packed in any way
             source = found.header.text[start:end]
             expect(_holds_letters(source, sighting.address.local_part), "a plain span holds it", sighting)
     _defects_lie_inside(found.defects, size)
