@@ -788,3 +788,14 @@ def test_the_names_of_defects_in_lists_are_known() -> None:
     reading = lex("a@x.test b@y.test, just words, =?utf-8?q?c=40z.test?=")
     assert {name for name, _, _ in reading.defects} <= set(DefectName)
     assert len(reading.defects) == 3
+
+
+def test_a_literal_hides_no_address() -> None:
+    assert "copy@x.example" in {str(box.address) for box in lex("@[ copy@x.example<]").mailboxes}
+    assert [str(box.address) for box in lex("jane@[192.0.2.1]").mailboxes] == ["jane@[192.0.2.1]"]
+
+
+@pytest.mark.parametrize("dots", ["", ".", "..", "...."])
+def test_dots_behind_an_international_domain_change_nothing(dots: str) -> None:
+    (box,) = lex(f"jane@clienté.example{dots}".encode().decode("latin-1")).mailboxes
+    assert box.address.domain == "xn--client-gva.example"

@@ -182,9 +182,9 @@ _HOST = re.compile(r"[a-z0-9._-]+")
 @lru_cache(maxsize=4096)
 def to_a_label(domain: str) -> str:
     """A domain as lower-case A-labels (UTS #46 non-transitional, else IDNA 2003, else UTF-8 as it stands)."""
-    domain = domain.lower()
+    domain = domain.lower().rstrip(".")
     if domain.isascii():
-        return domain.rstrip(".")
+        return domain
     if len(domain) <= 1024:  # longer than any domain (RFC 1035: 255), and both codecs are slow on long labels
         import idna
 
@@ -198,7 +198,7 @@ def to_a_label(domain: str) -> str:
             mapped = ""
         if _HOST.fullmatch(mapped):  # the old mapping makes blanks of some characters
             return mapped.rstrip(".")
-    return domain.rstrip(".")
+    return domain
 
 
 def _to_u_label(domain: str) -> str:

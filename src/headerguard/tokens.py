@@ -25,7 +25,7 @@ WORDS = frozenset(("atom", "quoted", "escape", "control"))
 _TOKEN = re.compile(rf"([ \t\r\n]++)|({DOT_ATOM}++)|(\"(?:[^\"\\]|\\.)*+\")|(\\(?:\r\n|.))|(.)", re.DOTALL)
 _KINDS = ("", "blank", "atom", "quoted", "escape", "")
 _WITHOUT_QUOTES = re.compile(rf"([ \t\r\n]++)|({DOT_ATOM}++)|.", re.DOTALL)
-_LITERAL = re.compile(r"\[[^\[\]\\]*+\]")
+_LITERAL = re.compile(r"\[[^\[\]\\@]*+\]")  # the grammar allows "@"; no host has one, and an address could hide there
 _PARENTHESIS = re.compile(r'\\.|["()]', re.DOTALL)
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 
