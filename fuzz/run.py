@@ -56,6 +56,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--corpus", help="directory that keeps what reached new code (default: thrown away)")
     parser.add_argument("--max-len", type=int, default=4096, help="octets of the longest input (default: 4096)")
     parser.add_argument("--timeout", type=int, default=20, help="seconds after which an input counts as hung")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="the same inputs in the same order (default: 0, others each time)"
+    )
     parser.add_argument("--keep", type=int, default=1, help="inputs of one kind that are printed (default: 1)")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -76,7 +79,7 @@ def _supervise(target: str, seconds: float, options: argparse.Namespace) -> int:
         while (left := end - time.monotonic()) > 1:
             command = [sys.executable, __file__, "--child", "--target", target, "--seconds", str(int(left) or 1)]
             command += ["--corpus", corpus, "--max-len", str(options.max_len), "--timeout", str(options.timeout)]
-            command += ["--keep", str(options.keep)]
+            command += ["--keep", str(options.keep), "--seed", str(options.seed)]
             log = Path(scratch, "log")
             with log.open("w") as stderr:
                 code = subprocess.run(command, stderr=stderr, check=False).returncode
@@ -116,6 +119,7 @@ def _fuzz(options: argparse.Namespace) -> int:
         f"-max_total_time={int(options.seconds)}",
         f"-max_len={options.max_len}",
         f"-timeout={options.timeout}",
+        f"-seed={options.seed}",
         f"-dict={HERE / 'headers.dict'}",
         f"-artifact_prefix={HERE / 'crashes' / options.target}-",
         "-rss_limit_mb=4096",
