@@ -15,7 +15,7 @@ from headerguard.errors import SourceError
 from headerguard.header import header_length
 from headerguard.message import Message, Stage
 from headerguard.role import Role
-from headerguard.sources import KINDS, path, read, rfc5322, transcript, window
+from headerguard.sources import KINDS, path, read, rfc5322, transaction, transcript, window
 from headerguard.sources import body as bodies
 
 LINE_ENDS = pytest.mark.parametrize("eol", [b"\n", b"\r\n"], ids=["lf", "crlf"])
@@ -176,6 +176,33 @@ def test_orcpt_names_the_address_before_it_was_expanded() -> None:
     assert [str(r.original) for r in message.recipients] == ["sales+eu@client.example", "None"]
 
 
+SEVERAL = pytest.mark.parametrize(
+    "text",
+    [
+        "<c@client.example> <relay@arxxwalls.com>",
+        "<c@client.example>,<relay@arxxwalls.com>",
+        "<c@client.example><relay@arxxwalls.com> NOTIFY=NEVER",
+        "<c@client.example> SIZE=1 relay@arxxwalls.com",
+        "c@client.example <relay@arxxwalls.com>",
+        '<c@client.example> <"x>y" relay@arxxwalls.com>',
+    ],
+)
+
+
+@SEVERAL
+def test_a_second_path_is_a_recipient_and_an_error(text: str) -> None:
+    (message,), errors = collect(batch(to=(b"d@client.example",)).replace(b"<d@client.example>", text.encode()))
+    assert "relay@arxxwalls.com" in message.hidden
+    assert errors == ["record 0: more than one path for one recipient; all were read"]
+
+
+@pytest.mark.parametrize("parameter", ["ORCPT=rfc822;x@y.test", "XKEY=x@y.test", "NOTIFY=NEVER", ""])
+def test_a_parameter_is_no_path(parameter: str) -> None:
+    octets = batch(to=(b"c@client.example",)).replace(b"example>\nDATA", f"example> {parameter}\nDATA".encode())
+    (message,), errors = collect(octets)
+    assert (paths(message), errors) == (("b@client.example", ("c@client.example",)), [])
+
+
 @pytest.mark.parametrize("reset", [b"RSET\n", b"EHLO x\n", b"QUIT\n", b"", None])
 def test_recipients_without_a_message_are_an_error_and_the_rest_is_read(reset: bytes | None) -> None:
     start = b"MAIL FROM:<b@client.example>\nRCPT TO:<c@client.example>\nRCPT TO:<d@client.example>\n"
@@ -224,6 +251,15 @@ def test_bdat_ends_the_reading_of_a_batch() -> None:
         ["number 0"],
         ["record 1: BDAT is not read, nor anything after it"],
     )
+
+
+@pytest.mark.parametrize("kind", [None, BSMTP])
+@pytest.mark.parametrize(
+    "start", [b"\xef\xbb\xbf", b"XFORWARD NAME=a ADDR=192.0.2.1\n", b"\xef\xbb\xbfEHLO x\nXCLIENT\n"]
+)
+def test_what_stands_before_the_first_transaction_costs_nothing(start: bytes, kind: str | None) -> None:
+    (message,), errors = collect(start + batch(), kind)
+    assert (paths(message), errors) == (("b@client.example", ("c@client.example", "relay@arxxwalls.com")), [])
 
 
 @pytest.mark.parametrize("octets", [b"", b"\n\r\n", b"QUIT\n", b"NOOP"])
@@ -289,10 +325,10 @@ def test_a_hundred_thousand_recipients_are_all_there() -> None:
 
 
 def test_more_recipients_than_are_kept_are_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transcript, "LIMIT", 1 << 20)
+    monkeypatch.setattr(transaction, "LIMIT", 1 << 20)
     to = tuple(b"c%d@client.example" % n for n in range(10_000))
     messages, errors = collect(batch(0, to=to) + batch(1))
-    assert errors == ["record 0: its envelope or header is longer than 1 MiB; the rest of it was not read"]
+    assert errors == [f"record 0: {transaction.FULL}"]
     assert messages[0].envelope is not None
     assert 2_000 < len(messages[0].envelope.rcpt_to) < 10_000
     assert paths(messages[1]) is not None
@@ -316,6 +352,13 @@ def test_a_long_body_costs_no_memory() -> None:
         (b"LHLO x\r\nNOOP\r\nMAIL FROM:<>\r\n", BSMTP),
         (b"HELO there\nTo: c@client.example\n\n", "eml"),
         (b"MAIL FROM: x", BSMTP),
+        (b"EHLO x\nXFORWARD NAME=a\nMAIL FROM:<>\n", BSMTP),
+        (b"xclient NAME=a\r\nMAIL FROM:<>\r\n", BSMTP),
+        (b"220 mx.example ESMTP\r\nEHLO x\r\n250-mx.example\r\n250 SIZE\r\nMAIL FROM:<>\r\n", BSMTP),
+        (b"\xef\xbb\xbfMAIL FROM:<>\n", BSMTP),
+        (b"\xef\xbb\xbf\r\nEHLO x\r\n\r\nMAIL FROM:<>\r\n", BSMTP),
+        (b"XFORWARD: x\nMAIL FROM:<>\n", "eml"),
+        (b"220 mx.example ESMTP\r\nTo: x@y.test\r\n", "eml"),
         (b"Mail: x\n\nMAIL FROM:<>\n", "eml"),
         (b"EHLO " + b"x" * 5_000 + b"\nMAIL FROM:<>\n", "eml"),
     ],
@@ -563,12 +606,12 @@ def test_odd_text_in_a_dump_is_kept() -> None:
 
 
 def test_a_dump_is_read_in_constant_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transcript, "LIMIT", 1 << 20)
+    monkeypatch.setattr(transaction, "LIMIT", 1 << 20)
     long = {"cb": "header", "name": "X-Long", "value": "x" * 1_000}
     octets = dumped([*callbacks(0)[:-1], *[long] * 10_000, *callbacks(1)])
     messages, errors = collect(Stream(octets))
     assert [m.subject for m in messages] == ["number 0", "number 1"]
-    assert errors == ["record 0: its envelope or header is longer than 1 MiB; the rest of it was not read"]
+    assert errors == [f"record 0: {transaction.FULL}"]
 
 
 def test_a_hundred_thousand_recipients_of_a_milter_are_all_there() -> None:

@@ -10,15 +10,17 @@ import re
 from collections.abc import Iterable
 
 from headerguard.address import Address
-from headerguard.address_list import Tier, parse
+from headerguard.address_list import Tier, parse, parse_all
 from headerguard.fields import Role
 from headerguard.sighting import Sighting
 
-__all__ = ["cut", "original", "originals", "reverse_path"]
+__all__ = ["cut", "further", "original", "originals", "reverse_path"]
 
 _PATH = re.compile(r'[ \t]*+<((?:"(?:[^"\\]|\\.)*+"|[^">])*+)>')
 _ODD_PATH = re.compile(r"[ \t]*+<([^>]*+)>")  # a quote without its partner
 _NO_BRACKETS = re.compile(r"[ \t]*+([^\s<>]++)")
+_PARAMETER = re.compile(r"(?:^|(?<=[ \t]))[A-Za-z0-9][A-Za-z0-9-]*+=[^\s=<>]++(?=[ \t]|$)")
+"""A parameter with its value (RFC 5321 section 4.1.2), which may have the form of an address."""
 _ORCPT = re.compile(r"(?:^|[ \t])ORCPT=(rfc822|utf-8);(\S++)", re.IGNORECASE)
 _XTEXT = re.compile(r"\+([0-9A-F]{2})|\\x\{([0-9A-F]{2,6})\}")
 
@@ -30,6 +32,11 @@ def cut(text: str, *, bare: bool = False) -> tuple[str, str] | None:
     """
     match = _PATH.match(text) or _ODD_PATH.match(text) or (_NO_BRACKETS.match(text) if bare else None)
     return (match[1], text[match.end() :]) if match else None
+
+
+def further(parameters: str) -> list[str]:
+    """The addresses that stand where parameters should: no server takes two paths, but a writer may mean both."""
+    return [str(box.address) for box in parse_all(_PARAMETER.sub("", parameters))] if "@" in parameters else []
 
 
 def original(parameters: str) -> Address | None:

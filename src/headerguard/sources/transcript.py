@@ -11,85 +11,33 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from headerguard.address import Address
 from headerguard.errors import SourceError
 from headerguard.header import encode_octets
-from headerguard.message import Envelope, Message, Record
+from headerguard.message import Message
 from headerguard.sources import rfc5322
 from headerguard.sources.body import Body, unquoted
 from headerguard.sources.json_values import BrokenValueError, values
-from headerguard.sources.path import cut, original, originals, reverse_path
+from headerguard.sources.path import cut, further
 from headerguard.sources.rfc5322 import block_end, has_field
+from headerguard.sources.transaction import FULL, SEVERAL, Transaction
 from headerguard.sources.window import CHUNK, Items, Place, Window
 
-__all__ = ["BSMTP", "LIMIT", "MILTER", "read_bsmtp", "read_milter", "recognise_bsmtp", "recognise_milter"]
+__all__ = ["BSMTP", "MILTER", "read_bsmtp", "read_milter", "recognise_bsmtp", "recognise_milter"]
 
 BSMTP, MILTER = "exim_bsmtp", "milter_events"
-LIMIT = 64 << 20
-"""Octets of envelope and header fields of one transaction that are kept at most (64 MiB), objects included."""
 LINE = 1 << 14
 """Octets of a command that are read at most (16 KiB); RFC 5321 section 4.5.3.1 asks for 512, extensions for more."""
 _HEAD = 1 << 12
 """Octets in which the first callback, or the first MAIL after a greeting, must turn up (4 KiB)."""
-_OBJECT = 256
-"""Octets that a recipient or a field costs besides its text."""
-
-
-class _Transaction:
-    """The envelope, and where they come one by one the fields, of a transaction as far as it was read."""
-
-    def __init__(self, sender: str | None = None) -> None:
-        self.sender = sender
-        self.recipients: list[str] = []
-        self.firsts: list[tuple[str, Address | None]] = []
-        self.items: list[tuple[str, object]] = []
-        self.headed = self.full = False
-        self.cost = 0
-
-    def add(self, path: str, parameters: str) -> bool:
-        """Take a recipient; False for the first that is too much."""
-        if refused := self._refused(path, parameters):
-            return refused == "again"
-        self.recipients.append(path)
-        if parameters and (first := original(parameters)) is not None:
-            self.firsts.append((path, first))
-        return True
-
-    def field(self, name: str, value: str) -> bool:
-        """Take a header field; False for the first that is too much."""
-        if refused := self._refused(name, value):
-            return refused == "again"
-        self.items.append((name, value))
-        return True
-
-    def _refused(self, *texts: str) -> str:
-        """Whether there is no room for some texts, and that was said already."""
-        if self.full:
-            return "again"
-        self.cost += _OBJECT + sum(map(len, texts))
-        self.full = self.cost > LIMIT
-        return "first" if self.full else ""
-
-    def envelope(self) -> Envelope | None:
-        """The envelope; one without recipients would claim that nobody receives the message."""
-        return Envelope(self.sender, tuple(self.recipients)) if self.recipients else None
-
-    def record(self, *spots: str) -> Record | None:
-        """What there is to say besides; None for nothing."""
-        stated = () if self.recipients else reverse_path(self.sender, "mail from")
-        first = originals(self.firsts)
-        return Record(stated, originals=first, blind_spots=spots) if stated or first or spots else None
-
-
-def _full() -> str:
-    return f"its envelope or header is longer than {LIMIT >> 20} MiB; the rest of it was not read"
-
 
 # ---- batch SMTP ------------------------------------------------------------------------------------------------------
 
-_IDLE = r"HELO|EHLO|LHLO|RSET|QUIT|NOOP|HELP|VRFY|EXPN|ETRN|AUTH|STARTTLS|VERB|TICK"
-"""Commands without an address that receives anything; VERB and TICK are those of BSMTP on BITNET."""
-_GREETING = re.compile(rb"(?:" + _IDLE.encode() + rb")(?:[ \t][^\r\n]*)?\r?\n", re.IGNORECASE)
+_IDLE = r"HELO|EHLO|LHLO|RSET|QUIT|NOOP|HELP|VRFY|EXPN|ETRN|AUTH|STARTTLS|VERB|TICK|XFORWARD|XCLIENT"
+"""Commands without an address that receives anything; VERB and TICK are those of BSMTP on BITNET, the last of Postfix.
+"""
+_GREETING = re.compile(rb"(?:(?:" + _IDLE.encode() + rb"|\d{3})(?:[ \t-][^\r\n]*)?)?\r?\n", re.IGNORECASE)
+"""A line before the first MAIL: such a command, the reply of a server (RFC 5321 section 4.2), or an empty one."""
+_BOM = b"\xef\xbb\xbf"
 _FROM = re.compile(rb"MAIL FROM:", re.IGNORECASE)
 _COMMAND = re.compile(rf"MAIL FROM:|RCPT TO:|(?:DATA|BDAT|{_IDLE})(?=[ \t]|\Z)", re.IGNORECASE)
 _ANEW = frozenset(("MAIL FROM:", "RSET", "QUIT", "HELO", "EHLO", "LHLO"))
@@ -101,9 +49,9 @@ _TOO_LONG = "-" * LINE
 
 
 def recognise_bsmtp(window: Window) -> str | None:
-    """A file that starts with MAIL FROM, or with a greeting and then MAIL FROM."""
+    """A file that starts with MAIL FROM, or with a greeting, a reply to it and the like, and then MAIL FROM."""
     window.hold(_HEAD)
-    at = 0
+    at = len(_BOM) if window.data.startswith(_BOM) else 0
     while match := _GREETING.match(window.data, at, _HEAD):
         at = match.end()
     return BSMTP if _FROM.match(window.data, at) else None
@@ -125,8 +73,9 @@ class _Batch:
 
     def __init__(self, window: Window, place: Place) -> None:
         self.window, self.place = window, place
-        self.end = 0
-        self.open: _Transaction | None = None
+        window.hold(len(_BOM))
+        self.end = len(_BOM) if window.data.startswith(_BOM) else 0
+        self.open: Transaction | None = None
         self.index = 0
         self.lost = False
 
@@ -158,21 +107,23 @@ class _Batch:
 
     def _sender(self, rest: str) -> Items:
         found = cut(rest, bare=True)
-        self.open = _Transaction(found[0] if found else None)
+        self.open = Transaction(found[0] if found else None)
         if found is None:
             yield self._error("MAIL FROM without a path")
 
     def _recipient(self, rest: str) -> Items:
-        self.open = self.open or _Transaction()
+        self.open = self.open or Transaction()
         found = cut(rest, bare=True)
         if found is None:
             yield self._error("RCPT TO without a path")
         elif not self.open.add(*found):
-            yield self._error(_full())
+            yield self._error(FULL)
+        elif further(found[1]):
+            yield self._error(SEVERAL)
 
     def _message(self) -> Items:
         """The message that follows DATA; the line end of DATA is the first that a "." can follow."""
-        transaction, self.open = self.open or _Transaction(), None
+        transaction, self.open = self.open or Transaction(), None
         end, whole = block_end(self.window, self.end, _ended)
         block = bytes(self.window.data[self.end : end])
         message = Message.from_bytes(
@@ -283,7 +234,7 @@ class _Callbacks:
     def __init__(self, window: Window, place: Place) -> None:
         self.events, self.place = _events(window), place
         self.back: list[Any] = []
-        self.open: _Transaction | None = None
+        self.open: Transaction | None = None
         self.index = 0
 
     def read(self) -> Items:
@@ -323,20 +274,26 @@ class _Callbacks:
         arguments = _arguments(event)
         found = cut(arguments[0], bare=True) if arguments else None
         if name == "envfrom":
-            self.open = _Transaction(found[0] if found else None)
-        self.open = self.open or _Transaction()
+            self.open = Transaction(found[0] if found else None)
+        self.open = self.open or Transaction()
         if found is None:
             yield self._error(f"{name} without a path")
-        elif name == "envrcpt" and not self.open.add(found[0], " ".join(arguments[1:])):
-            yield self._error(_full())
+        elif name == "envrcpt":
+            yield from self._recipient(self.open, found[0], " ".join((found[1], *arguments[1:])))
+
+    def _recipient(self, transaction: Transaction, path: str, parameters: str) -> Items:
+        if not transaction.add(path, parameters):
+            yield self._error(FULL)
+        elif further(parameters):
+            yield self._error(SEVERAL)
 
     def _header(self, event: dict[str, Any]) -> Items:
-        self.open = self.open or _Transaction()
+        self.open = self.open or Transaction()
         pair = [event["name"], event["value"]] if "name" in event and "value" in event else _arguments(event)
         if len(pair) != 2 or not all(isinstance(text, str) for text in pair):
             yield self._error("header without a name and a value")
         elif not self.open.field(*pair):
-            yield self._error(_full())
+            yield self._error(FULL)
 
     def _finished(self, *, aborted: bool = False) -> Items:
         """The message of the open transaction; an error where it stopped before there was one."""
