@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tracemalloc
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -469,6 +470,20 @@ def test_callbacks_give_a_message_with_its_envelope(kind: str | None, indent: in
         assert {m.stage for m in messages} == {Stage.SUBMITTED}
 
 
+@pytest.mark.parametrize("kind", [None, MILTER])
+@pytest.mark.parametrize("change", [str.upper, str.title])
+def test_callbacks_have_their_names_in_any_case(change: Callable[[str], str], kind: str | None) -> None:
+    events = [{**event, "cb": change(event["cb"])} for event in [*callbacks(), {"cb": "body", "args": ["x"]}]]
+    (message,), errors = collect(dumped(events), kind)
+    assert (message.subject, paths(message), errors) == ("number 0", TO, [])
+
+
+def test_a_callback_that_no_milter_gets_is_said() -> None:
+    events = [*callbacks()[:4], {"cb": "rcpt", "args": ["<d@client.example>"]}, *callbacks()[4:]]
+    (message,), errors = collect(dumped(events))
+    assert (paths(message), errors) == (TO, ["record 0: a value that is no callback"])
+
+
 def test_the_stage_is_what_the_header_shows() -> None:
     events = [*callbacks()[:-1], {"cb": "header", "name": "Received", "value": "by mx.example"}]
     assert [m.stage for m in read(dumped(events))] == [Stage.DELIVERED]
@@ -518,7 +533,7 @@ def test_an_envelope_without_a_header_is_a_message_that_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("last", "known"), [("eoh", True), ("body", True), ("eom", True), ("x", False), ("close", False)]
+    ("last", "known"), [("eoh", True), ("body", True), ("eom", True), ("data", False), ("close", False)]
 )
 def test_a_header_of_which_no_end_was_seen_says_so(last: str, known: bool) -> None:
     (message,), errors = collect(dumped([*callbacks()[:-1], {"cb": last}]))

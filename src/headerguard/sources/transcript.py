@@ -197,12 +197,16 @@ def _is_whole(match: re.Match[bytes], window: Window) -> bool:
 
 # ---- the callbacks of a milter ---------------------------------------------------------------------------------------
 
+_NAMES = [
+    *("connect", "helo", "envfrom", "envrcpt", "data", "header", "eoh", "body", "eom", "abort", "close"),
+    *("unknown", "negotiate"),
+]
+"""Those of smfiDesc in libmilter (mfapi.h), as pymilter calls its methods; in any case."""
 _CALLBACK = re.compile(
     rb'(?:\xef\xbb\xbf)?\s*(?:\[\s*)?\{(?:[^{}"]|"(?:[^"\\]|\\.)*+")*?"cb"\s*:\s*'
-    rb'"(?:connect|helo|envfrom|envrcpt|data|header|eoh|body|eom|abort|close|unknown|negotiate)"',
+    rb'"(?i:' + "|".join(_NAMES).encode() + rb')"',
     re.DOTALL,
 )
-"""The names are those of smfiDesc in libmilter (mfapi.h), as pymilter calls its methods."""
 _OUTSIDE = frozenset(("connect", "helo", "close"))
 """Callbacks that stand outside of transactions."""
 _BEHIND_HEADER = frozenset(("eoh", "body", "eom"))
@@ -241,12 +245,12 @@ class _Callbacks:
         """Every message among them."""
         lost = False
         for event in iter(self._next, _NO_MORE):
-            name = event.get("cb") if isinstance(event, dict) else None
-            if isinstance(name, str):
+            name = _name(event)
+            if name:
                 yield from self._callback(name, event)
             elif not lost:  # of values that are lost together, the first says so
                 yield self._error(str(event) if isinstance(event, BrokenValueError) else "a value that is no callback")
-            lost = not isinstance(name, str)
+            lost = not name
         yield from self._finished()
 
     def _callback(self, name: str, event: dict[str, Any]) -> Items:
@@ -322,7 +326,7 @@ class _Callbacks:
     def _body(self) -> Iterator[bytes]:
         """The body, which body callbacks hold piece by piece; what comes after them is put back."""
         for event in iter(self._next, _NO_MORE):
-            name = event.get("cb") if isinstance(event, dict) else None
+            name = _name(event)
             if name == "body":
                 yield from map(encode_octets, _arguments(event)[:1])
             elif name != "eoh":
@@ -343,6 +347,12 @@ def _events(window: Window) -> Iterator[Any]:
             yield from value
         else:
             yield value
+
+
+def _name(event: Any) -> str:
+    """The name of a callback; "" for what is none that a milter gets."""
+    name = event.get("cb") if isinstance(event, dict) else None
+    return name.lower() if isinstance(name, str) and name.lower() in _NAMES else ""
 
 
 def _arguments(event: dict[str, Any]) -> list[str]:
