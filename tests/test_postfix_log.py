@@ -134,6 +134,32 @@ def test_postfix_goes_by_several_names(tag: str) -> None:
     assert [envelope(m) for m in read(octets)] == [(None, ("c@client.example",))]
 
 
+@pytest.mark.parametrize("kind", [None, KIND])
+@pytest.mark.parametrize("priority", ["", "<22>"])
+@pytest.mark.parametrize("version", ["1 2026-11-25T10:00:00.123456+00:00", "1 2026-11-25T10:00:00Z", "1 -"])
+@pytest.mark.parametrize(
+    "tag",
+    [
+        "postfix/smtp 4 - - ",
+        "postfix/smtp - - - \ufeff",
+        "postfix/relay/smtp 4 ID47 - ",
+        'postfix/smtp 4 - [a@32473 x="to=<x\\"]"][b y="z"] ',
+    ],
+)
+def test_lines_in_the_form_of_rfc_5424_are_read(tag: str, version: str, priority: str, kind: str | None) -> None:
+    start = f"{priority}{version} mx1 "
+    octets = f"{start}cron 1 - - x\n{start}{tag}{delivery('4A1C3', 'c@client.example')}\n".encode()
+    (message,), errors = collect(octets, kind)
+    assert (envelope(message), errors) == ((None, ("c@client.example",)), [])
+    assert (message.date is None) == version.endswith("-")
+
+
+@pytest.mark.parametrize("kind", [None, KIND])
+def test_a_log_whose_dates_have_a_year_and_a_fraction_is_read(kind: str | None) -> None:
+    octets = f"2026-11-25T10:00:00.123456+00:00 mx postfix/smtp[4]: {delivery('4A1', 'c@client.example')}\n".encode()
+    assert [envelope(m) for m in collect(octets, kind)[0]] == [(None, ("c@client.example",))]
+
+
 @pytest.mark.parametrize(
     "other",
     [
@@ -373,6 +399,8 @@ def test_memory_does_not_grow_with_the_log(monkeypatch: pytest.MonkeyPatch) -> N
         (f"{CLASSIC} cron[1]: postfix/smtpd[1]: x\n".encode(), None),
         (b"2022-08-07T10:00:00Z mx1 postfix/smtpd[1]: connect\n", KIND),
         (b"To: c@client.example\n" + line("smtpd", "connect").encode(), None),
+        (b"<22>1 2022-08-07T10:00:00Z mx1 postfix/smtpd 1 - - connect\n", KIND),
+        (b"1 2022-08-07T10:00:00Z mx1 cron 1 - - postfix/smtpd 1 - - x\n", None),
         (b"", None),
     ],
 )

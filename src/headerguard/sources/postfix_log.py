@@ -37,20 +37,30 @@ _SET_ASIDE = "more messages were open at a time than are kept in mind: later lin
 _NO_SENDER = "the log begins after the message was queued: its sender and earlier recipients are not in it"
 
 _SYSLOG = (
-    rb"(?:<\d{1,3}>)?(?:[A-Z][a-z]{2} {1,2}\d{1,2} \d\d:\d\d:\d\d"
-    rb"|(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)))"
+    rb"(?:<\d{1,3}>)?(?:[A-Z][a-z]{2} {1,2}\d{1,2} \d\d:\d\d:\d\d|\d{1,2} -"
+    rb"|(?:\d{1,2} )?(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)))"
     rb" (?P<host>[^\s:]{1,255}) "
 )
-"""Date and host as syslog writes them (RFC 3164 section 4.1.2), or the date as in RFC 3339; the first has no year."""
-_POSTFIX = rb"postfix[\w.-]*(?:/[\w.-]+)*/(?P<program>[a-z]+)\[\d+\]: (?:\[ID \d+ \S+\] )?"
-"""syslog_name, which names the service, too, if it is set so, then the program; Solaris adds an id."""
+"""Date and host as syslog writes them (RFC 3164 section 4.1.2), or the date as in RFC 3339; the first has no year.
+
+The number before a date is the version of RFC 5424 (section 6), which writes "-" for a date that it does not know.
+"""
+_DATA = rb'(?:-|(?:\[(?:[^\]"\n]|"(?:[^"\\\n]|\\[^\n])*+")*+\])++)'
+_POSTFIX = (
+    rb"postfix[\w.-]*(?:/[\w.-]+)*/(?P<program>[a-z]+)"
+    rb"(?:\[\d+\]:| \S{1,128} \S{1,32} " + _DATA + rb") (?:\xef\xbb\xbf)?(?:\[ID \d+ \S+\] )?"
+)
+"""syslog_name, which names the service, too, if it is set so, then the program; Solaris adds an id.
+
+RFC 5424 has process, id of the message and structured data behind it, and may start the text with a mark of UTF-8.
+"""
 _FIRST = re.compile(rb"(?:\xef\xbb\xbf)?" + _SYSLOG)
 _ANY = re.compile(rb"^" + _SYSLOG + _POSTFIX, re.MULTILINE)
 _EVENT = re.compile(
     rb"(?:\xef\xbb\xbf)?"
     + _SYSLOG
     + _POSTFIX
-    + rb"(?P<id>[0-9A-Za-z]{5,40}): (?P<what>from=<|to=<|removed\s*$|(?:resent-)?message-id=)(?P<rest>.*)"
+    + rb"(?P<id>[0-9A-Za-z]{3,40}): (?P<what>from=<|to=<|removed\s*$|(?:resent-)?message-id=)(?P<rest>.*)"
 )
 _AGENTS = frozenset((b"smtp", b"lmtp", b"local", b"virtual", b"pipe", b"error", b"discard", b"bounce"))
 _MANAGERS = frozenset((b"qmgr", b"nqmgr", b"oqmgr", b"postsuper"))
