@@ -264,6 +264,24 @@ def test_links_devices_and_directories_are_skipped() -> None:
     assert ([m.subject for m in messages], errors) == (numbers(0), [])
 
 
+@ARCHIVED
+def test_what_has_the_name_of_a_directory_and_contents_is_read(form: str) -> None:
+    messages, errors = collect(ARCHIVES[form]({"a/": block(0), "b/": b"", "c/d.eml": block(1)}))
+    assert ([m.subject for m in messages], errors) == (numbers(0, 1), [])
+    assert [m.origin.path for m in messages if m.origin] == ["a", "c/d.eml"]
+
+
+def test_a_directory_of_unix_in_zip_that_has_contents_is_read() -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as made:
+        for name, octets in (("a", block(0)), ("b/", b""), ("c", block(1))):
+            entry = zipfile.ZipInfo(name)
+            entry.create_system, entry.external_attr = 3, 0o040755 << 16
+            made.writestr(entry, octets, zipfile.ZIP_DEFLATED)
+    messages, errors = collect(file.getvalue())
+    assert ([m.subject for m in messages], errors) == (numbers(0, 1), [])
+
+
 def test_sparse_members_are_said_and_stepped_over() -> None:
     info = tarfile.TarInfo("holes.mbox")
     info.size = 512

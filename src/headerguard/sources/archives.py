@@ -138,7 +138,8 @@ def _tar_member(
     if info.isreg():
         name = said[b"path"].decode("utf-8", "backslashreplace") if b"path" in said else info.name
         holes = info.type == tarfile.GNUTYPE_SPARSE or any(key.startswith(b"GNU.sparse.") for key in said)
-        yield Member(name, partial(_tar_file, part, holes))
+        if size or not name.endswith("/"):
+            yield Member(name, partial(_tar_file, part, holes))
     whole = octets.skip(part.left)
     octets.skip(-size % _BLOCK)
     return whole
@@ -164,6 +165,8 @@ _ENCRYPTED = 0x1 | 0x40 | 0x2000
 _UTF8 = 0x800
 _END_MARK = 0x2
 _FULL = 0xFFFFFFFF
+_NOTHING = 32
+"""Octets that nothing takes at most when it is compressed or encrypted."""
 
 
 _LZMA = 14
@@ -189,6 +192,7 @@ class _Entry(NamedTuple):
     offset: int
     """Where its local header starts."""
     is_file: bool
+    """Whether it has octets of its own: a directory has none, and what is called one and has some is a file."""
 
 
 class _Dealt:
@@ -350,7 +354,9 @@ def _entry(fields: tuple[Any, ...], rest: bytes, shift: int) -> _Entry:
     name = rest[:name_length].decode("utf-8" if flags & _UTF8 else "cp437", "backslashreplace")
     wide = iter(_wide(rest[name_length:]))
     size, packed, offset = (next(wide, value) if value == _FULL else value for value in (size, packed, offset))
-    is_file = system != 3 or stat.S_IFMT(attributes >> 16) in (0, stat.S_IFREG)
+    mode = stat.S_IFMT(attributes >> 16) if system == 3 else 0
+    is_directory = name.endswith("/") or mode == stat.S_IFDIR
+    is_file = bool(size or checksum or packed > _NOTHING) if is_directory else mode in (0, stat.S_IFREG)
     return _Entry(name, flags, method, checksum, packed, size, offset + shift, is_file)
 
 

@@ -113,7 +113,7 @@ def _member(name: str, place: Place) -> Place | None:
     written otherwise.
     """
     parts = [part for part in name.split("/") if part not in ("", ".")]
-    if not parts or name.endswith("/") or parts[0] == "__MACOSX" or _hidden(parts[-1]):
+    if not parts or parts[0] == "__MACOSX" or _hidden(parts[-1]):
         return None
     if any(map(_hidden, parts[:-1])) and (len(parts) < 3 or parts[-2] not in ("cur", "new")):
         return None
