@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from headerguard import Baseline, Message
-from headerguard.baseline import LEARNED_ROLES
 from headerguard.novelty import WEIGHT, Novelty
+from headerguard.profile import LEARNED_ROLES
 from headerguard.stream import Level
 
 __all__ = ["Scorer", "mail", "make"]

@@ -16,10 +16,12 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from headerguard import baseline as baseline_module
-from headerguard.baseline import CLOSED_VALUES, ENOUGH, Baseline, Profile, RoleHistory, Seen
+from headerguard import profile as profile_module
+from headerguard.baseline import Baseline
 from headerguard.errors import BaselineError
 from headerguard.fields import Role
 from headerguard.message import Envelope, Message
+from headerguard.profile import CLOSED_VALUES, ENOUGH, Profile, RoleHistory, Seen
 from headerguard.stream import Level
 
 DAY = date(2026, 3, 1).toordinal()
@@ -187,7 +189,7 @@ def test_days_take_the_extremes_and_no_day_is_none() -> None:
 @contextmanager
 def caps(values: int, subjects: int) -> Iterator[None]:
     with (
-        mock.patch.object(baseline_module, "VALUES_CAP", values),
+        mock.patch.object(profile_module, "VALUES_CAP", values),
         mock.patch.object(baseline_module, "SUBJECTS_CAP", subjects),
     ):
         yield

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from headerguard.baseline import ENOUGH
 from headerguard.config import parse
 from headerguard.finding import Finding, Severity
 from headerguard.guard import Guard
 from headerguard.message import Message, Stage
+from headerguard.profile import ENOUGH
 from headerguard.rules import BUILTIN
 
 BY_ID = {rule.id: rule for rule in BUILTIN}

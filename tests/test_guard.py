@@ -14,13 +14,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from headerguard.baseline import ENOUGH, Baseline
+from headerguard.baseline import Baseline
 from headerguard.config import Allow, Config, parse
 from headerguard.errors import ConfigError, FindingsError
 from headerguard.fields import Role
 from headerguard.finding import Finding, Report, Severity
 from headerguard.guard import Guard
 from headerguard.message import Envelope, Message, Stage
+from headerguard.profile import ENOUGH
 from headerguard.rule import Known, Rule
 from headerguard.rules import BUILTIN
 from headerguard.rules.unexpected_recipient import UnexpectedRecipient

@@ -18,7 +18,6 @@ from typing import Any
 import pytest
 
 import headerguard.rules
-from headerguard.baseline import ENOUGH
 from headerguard.config import parse
 from headerguard.errors import ConfigError
 from headerguard.fields import CATALOGUE, Role
@@ -26,6 +25,7 @@ from headerguard.finding import Finding, Report, Severity
 from headerguard.guard import _UNMET, Guard
 from headerguard.header import DefectName
 from headerguard.message import Envelope, Message, Recipient
+from headerguard.profile import ENOUGH
 from headerguard.proof import check_examples
 from headerguard.rule import Bound, Compared, Declared, Example, Known, Rule, bind, load_rules
 from headerguard.rules import BUILTIN, RENAMED

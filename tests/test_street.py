@@ -36,6 +36,7 @@ STREET = (
     "finding",
     "riders",
     "novelty",
+    "profile",
     "baseline",
     "incident",
     "declared",

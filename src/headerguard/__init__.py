@@ -12,7 +12,7 @@ from headerguard.version import __version__
 if TYPE_CHECKING:
     from headerguard.address import Address, SuffixList
     from headerguard.address_list import Tier
-    from headerguard.baseline import Baseline, Profile, Seen
+    from headerguard.baseline import Baseline
     from headerguard.config import Config
     from headerguard.errors import BaselineError, ConfigError, FindingsError, HeaderguardError, SourceError
     from headerguard.fields import Role
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from headerguard.guard import Guard
     from headerguard.header import Defect, DefectName, Field, Header
     from headerguard.message import Envelope, Mark, Message, Origin, Recipient, Record, Sighting, Stage
+    from headerguard.profile import Profile, Seen
     from headerguard.proof import check_examples
     from headerguard.reconcile import Reconciliation
     from headerguard.rendering import render
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 _HOME = {
     "address": ("Address", "SuffixList"),
     "address_list": ("Tier",),
-    "baseline": ("Baseline", "Profile", "Seen"),
+    "baseline": ("Baseline",),
     "config": ("Config",),
     "errors": ("BaselineError", "ConfigError", "FindingsError", "HeaderguardError", "SourceError"),
     "fields": ("Role",),
@@ -39,6 +40,7 @@ _HOME = {
     "header": ("Defect", "DefectName", "Field", "Header"),
     "message": ("Envelope", "Mark", "Message", "Origin", "Recipient", "Record", "Sighting", "Stage"),
     "proof": ("check_examples",),
+    "profile": ("Profile", "Seen"),
     "reconcile": ("Reconciliation",),
     "rendering": ("render",),
     "rule": ("Example", "Known", "Rule"),

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from headerguard.address import BUNDLED, SuffixList
 from headerguard.address_list import parse as parse_address
-from headerguard.baseline import ENOUGH, Baseline, mark_known
+from headerguard.baseline import Baseline, mark_known
 from headerguard.citation import Citations
 from headerguard.config import Config, default, load
 from headerguard.fields import CATALOGUE, HIDDEN, MARKED, Role
 from headerguard.finding import Evidence, Failure, Finding, Report, Severity, Skipped
 from headerguard.message import Envelope, Mark, Message, Sighting, Stage
+from headerguard.profile import ENOUGH
 from headerguard.reconcile import Reconciliation, reconcile
 from headerguard.rule import Bound, Compared, Declared, Known, Rule
 from headerguard.seal import Seal, believe, make_key, make_seal, read_key

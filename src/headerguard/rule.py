@@ -14,13 +14,14 @@ from typing import Any, ClassVar, get_type_hints
 
 from headerguard.address import BUNDLED, Address, SuffixList
 from headerguard.address_list import Tier
-from headerguard.baseline import Baseline, Profile
+from headerguard.baseline import Baseline
 from headerguard.declared import Bound, Declared
 from headerguard.errors import ConfigError
 from headerguard.fields import HIDDEN, VISIBLE, Role
 from headerguard.finding import Evidence, Finding, History, Severity
 from headerguard.header import Defect, DefectName, Field
 from headerguard.message import Envelope, Mark, Message, Recipient, Sighting, Stage
+from headerguard.profile import Profile
 from headerguard.riders import Company, company_of
 from headerguard.seal import Seal
 from headerguard.stream import Level

@@ -14,9 +14,10 @@ from pathlib import Path
 from headerguard import config
 from headerguard.address import BUNDLED, to_a_label
 from headerguard.address_list import parse as parse_address
-from headerguard.baseline import ENOUGH, Baseline, Profile, RoleHistory
+from headerguard.baseline import Baseline
 from headerguard.errors import BaselineError, ConfigError
 from headerguard.explain import level_of, title
+from headerguard.profile import ENOUGH, Profile, RoleHistory
 from headerguard.rule import near_miss
 from headerguard.terminal import visible
 

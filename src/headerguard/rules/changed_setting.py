@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from headerguard.baseline import SETTING
 from headerguard.fields import Role
 from headerguard.finding import Finding, Severity
 from headerguard.message import Message
+from headerguard.profile import SETTING
 from headerguard.rule import Example, Known, Rule
 
 _COPIES = ("bcc ", "archive ", "forward ", "webhook ")

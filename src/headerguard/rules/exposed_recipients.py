@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from headerguard.baseline import SHOWN
 from headerguard.fields import VISIBLE
 from headerguard.finding import Finding, Severity
 from headerguard.message import Message
+from headerguard.profile import SHOWN
 from headerguard.rule import Example, Known, Rule
 
 _FROM = "From: shop@shop.example\n"

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from headerguard.baseline import PARTIES
 from headerguard.fields import RECIPIENT
 from headerguard.finding import Finding, Severity
 from headerguard.message import Message
+from headerguard.profile import PARTIES
 from headerguard.riders import Riders
 from headerguard.rule import Example, Known, Rule, layer_of
 

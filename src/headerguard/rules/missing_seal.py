@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from headerguard.baseline import SEAL
 from headerguard.finding import Finding, Severity
 from headerguard.message import Message
+from headerguard.profile import SEAL
 from headerguard.role import RECIPIENT, Role
 from headerguard.rule import Example, Known, Rule
 

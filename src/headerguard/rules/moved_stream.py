@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from headerguard.baseline import ENOUGH
 from headerguard.fields import Role
 from headerguard.finding import Finding, Severity
 from headerguard.message import Message
+from headerguard.profile import ENOUGH
 from headerguard.rule import Example, Known, Rule
 
 _FEW = 3

@@ -24,9 +24,9 @@ class RidingRecipient(Rule):
     mail addresses), the one of this message included, in at least 2 % of the messages of the account or of the stream
     since it turned up, and comes three times as often as at least half of those beside it. Not who was there from the
     first twenty messages on, nor whose domain the stream has copied in secret before, nor who is declared or at home
-    with the author or the operator.
+    with the author or the operator. In less than `most` of the messages it weighs MEDIUM, in less than `much` LOW.
 
-    It weighs MEDIUM where that is less than `most` of the messages since, and LOW where it is less than `much`.
+    Why: this is what a copy of all mail looks like, whatever domain it goes to, in whatever role it is hidden.
 
     When it is wrong: a new agency or accountant that serves many customers; a new archive. It is one incident each.
 

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from headerguard.baseline import ACCOUNT
 from headerguard.fields import MARKED, Role
 from headerguard.finding import Finding, Severity
 from headerguard.message import Message
+from headerguard.profile import ACCOUNT
 from headerguard.rule import Example, Known, Rule
 
 _LINES = "From: shop@shop.example\nTo: jane@client.example\nX-Mandrill-User: md_30490001\n"

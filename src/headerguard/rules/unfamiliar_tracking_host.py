@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from headerguard.baseline import CLOSED_VALUES, TRACKING_HOST
 from headerguard.fields import CATALOGUE, TRACKED, Role
 from headerguard.finding import Finding, Severity
 from headerguard.message import Message
+from headerguard.profile import CLOSED_VALUES, TRACKING_HOST
 from headerguard.rule import Example, Known, Rule
 
 _ASKED = frozenset(name for name in TRACKED if CATALOGUE[name].stage == "submitted")

@@ -1,0 +1,342 @@
+"""What one level of a stream has done so far: who stands in which role, how often, from which day to which.
+
+Joining is commutative and associative with the empty profile as identity: counts add, days take the extremes, sets
+unite. A role that shows more different values than a cap is open: its values are dropped for good, which keeps a
+profile small and makes no difference to a judgement, as an open role protects nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, NamedTuple
+
+from headerguard.fields import Role
+from headerguard.finding import History
+from headerguard.novelty import JUDGED, Calm, Trend
+
+__all__ = [
+    "ACCOUNT",
+    "CLOSED_VALUES",
+    "ENOUGH",
+    "LEARNED_ROLES",
+    "PARTIES",
+    "SEAL",
+    "SETTING",
+    "SHOWN",
+    "TRACKING_HOST",
+    "MalformedError",
+    "Profile",
+    "RoleHistory",
+    "Seen",
+    "bucket",
+    "day_at",
+    "mapping_at",
+    "profile_at",
+    "profile_record",
+]
+
+ENOUGH = 20
+"""Messages that a level, and a role in it, must hold before it is judged."""
+CLOSED_VALUES = 2
+"""A role with at most so many different registrable domains is closed."""
+VALUES_CAP = 256
+"""A role with more different values than this is open for good."""
+_TREND = 8
+"""Values beyond which nobody asks how the values of a role came."""
+
+
+LEARNED_ROLES = frozenset(
+    (
+        Role.FROM,
+        Role.SENDER,
+        Role.REPLY,
+        Role.TO,
+        Role.CC,
+        Role.BCC,
+        Role.ENVELOPE,
+        Role.BOUNCE,
+        Role.RECEIPT,
+        Role.CONTROL,
+        Role.ARCHIVE,
+        Role.RESENT_TO,
+        Role.RESENT_CC,
+        Role.RESENT_BCC,
+    )
+)
+"""Roles whose registrable domains are learned. Of the envelope only the recipients that the header does not name."""
+
+
+ACCOUNT = "account"
+"""Learned like a role: the fingerprints of the sending account ("vendor:id")."""
+TRACKING_HOST = "tracking host"
+"""Learned like a role: the registrable domains of tracking and unsubscribe hosts."""
+SETTING = "setting"
+"""Learned like a role: what an account at an ESP is set to do, value by value."""
+PARTIES = "parties"
+"""Learned like a role: how many unrelated parties a message shows, as a bucket; one or none is "1"."""
+SHOWN = "shown"
+"""Learned like a role: how many recipients a message shows, as a bucket."""
+SEAL = "seal"
+"""Learned like a role: the stages of copies that carried a seal."""
+
+
+class Seen(NamedTuple):
+    """How often a value was seen, and when. Days are proleptic Gregorian ordinals in UTC; 0 is "no date"."""
+
+    count: int  # type: ignore[assignment]
+    first: int
+    last: int
+
+    def __add__(self, other: Seen) -> Seen:  # type: ignore[override]
+        """Join two counts."""
+        first = min(self.first, other.first) if self.first and other.first else self.first or other.first
+        return Seen(self.count + other.count, first, max(self.last, other.last))
+
+
+_NEVER = Seen(0, 0, 0)
+
+
+def bucket(count: int) -> str:
+    """A number of recipients as it is learned: 0, 1, 2, 3-9 or 10+."""
+    return str(count) if count < 3 else "3-9" if count < 10 else "10+"
+
+
+def day_at(ordinal: int) -> date | None:
+    """The day of an ordinal; None for "no date"."""
+    return date.fromordinal(ordinal) if ordinal else None
+
+
+@dataclass(slots=True)
+class RoleHistory:
+    """What one role of a stream has shown."""
+
+    messages: int = 0
+    """Messages in which the role occurred."""
+    values: dict[str, Seen] | None = field(default_factory=dict)
+    """Registrable domains; None: more than VALUES_CAP, so the role is open."""
+
+    @property
+    def closed(self) -> bool:
+        """Enough messages, and hardly any variety."""
+        return self.messages >= ENOUGH and self.values is not None and len(self.values) <= CLOSED_VALUES
+
+    def add(self, other: RoleHistory) -> None:
+        """Join another history of the same role into this one."""
+        self.messages += other.messages
+        if self.values is None or other.values is None:
+            self.values = None
+            return
+        for value, seen in other.values.items():
+            known = self.values.get(value)
+            self.values[value] = seen if known is None else known + seen
+        if len(self.values) > VALUES_CAP:
+            self.values = None
+
+
+@dataclass(slots=True)
+class Profile:
+    """What one level of a stream has done."""
+
+    seen: Seen = _NEVER
+    """Messages, first and last day."""
+    roles: dict[str, RoleHistory] = field(default_factory=dict)
+    """Per role (`Role` value) what it has shown."""
+    days: dict[int, int] = field(default_factory=dict)
+    """Messages per day (proleptic Gregorian ordinals in UTC); those without a date are left out."""
+    _closed: list[frozenset[Role]] = field(default_factory=list, compare=False, repr=False)
+    _closed_at: Seen | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def messages(self) -> int:
+        """Messages learned."""
+        return self.seen.count
+
+    def closed(self, role: Role, unused: bool = True) -> bool:
+        """Whether a role is closed: used often with hardly any variety or, if `unused`, never in enough messages."""
+        history = self.roles.get(role)
+        if history is None:  # an envelope that was never observed proves nothing about who is in it
+            return unused and role is not Role.ENVELOPE and self.seen.count >= ENOUGH
+        return history.closed and (unused or bool(history.values))
+
+    def trend(self, role: Role) -> Trend:
+        """What the chance of a new domain in a role depends on (see `novelty`).
+
+        How long the newest has been known is told by counts and days alone, never by the order of learning, so that
+        merged profiles tell the same.
+        """
+        history = self.roles.get(role)
+        messages = self.seen.count
+        if role is Role.ENVELOPE:  # it counts where it was observed
+            messages = history.messages if history else 0
+        if history is None or history.values == {}:
+            return Trend(role, messages, 0, 0, messages)
+        if history.values is None or len(history.values) > _TREND:
+            return Trend(role, messages, _TREND + 1, _TREND, 0)  # far from closed, and not worth a closer look
+        seen = history.values.values()
+        if len(seen) == 1:
+            (only,) = seen
+            return Trend(role, messages, 1, int(only.count == 1), only.count - 1)
+        newest = max(value.first for value in seen)
+        since = min(value.count for value in seen if value.first == newest) - 1
+        since = max(since, sum(count for day, count in self.days.items() if day > newest))
+        return Trend(role, messages, len(seen), sum(value.count == 1 for value in seen), since)
+
+    @property
+    def calm(self) -> Calm:
+        """How often it shows anything new."""
+        histories = [self.roles[role].values for role in self.roles.keys() & JUDGED]
+        return Calm.of(self.seen.count, sum(VALUES_CAP if values is None else len(values) for values in histories))
+
+    def exceptions(self, role: str, usual: str) -> tuple[int, int] | None:
+        """Messages that showed another value than the usual one, and all; None where that is too little to judge by."""
+        history = self.roles.get(role)
+        if history is None or history.messages < ENOUGH or history.values is None:
+            return None
+        return history.messages - history.values.get(usual, _NEVER).count, history.messages
+
+    def varied(self, role: Role) -> bool:
+        """Whether a role has shown more domains than a closed one may."""
+        history = self.roles.get(role)
+        return history is not None and (history.values is None or len(history.values) > CLOSED_VALUES)
+
+    def closed_roles(self, unused: bool = True) -> frozenset[Role]:
+        """Every learned role that is closed, worked out once until something is learned."""
+        if self._closed_at != self.seen:
+            self._closed = [frozenset(role for role in LEARNED_ROLES if self.closed(role, u)) for u in (False, True)]
+            self._closed_at = self.seen
+        return self._closed[unused]
+
+    def knows(self, role: Role, domain: str) -> bool:
+        """Whether a closed role has shown a registrable domain."""
+        history = self.roles.get(role)
+        return history is not None and history.values is not None and domain in history.values
+
+    def values(self, role: str) -> frozenset[str] | None:
+        """What a role has shown in enough messages; None where that is too little to judge by, or too much."""
+        history = self.roles.get(role)
+        if history is None or history.messages < ENOUGH or history.values is None:
+            return None
+        return frozenset(history.values)
+
+    def always(self, role: str, value: str) -> bool:
+        """Whether a role stood in every message that was not flagged, enough of them, and has shown a value."""
+        history, shown = self.roles.get(role), self.roles.get(SHOWN)
+        if history is None or shown is None or not history.values:
+            return False
+        return ENOUGH <= history.messages == shown.messages and value in history.values
+
+    def history(self, role: str | None = None) -> History:
+        """What a finding tells about it."""
+        values = self.roles[role].values if role is not None and role in self.roles else None
+        known = sorted(values or {}, key=lambda value: (-(values or {})[value].count, value))
+        return History(self.seen.count, day_at(self.seen.first), day_at(self.seen.last), tuple(known[:5]))
+
+    def learn(self, roles: Mapping[str, set[str]], day: int) -> None:
+        """Add one message."""
+        self.seen += Seen(1, day, day)
+        if day:
+            self.days[day] = self.days.get(day, 0) + 1
+        for role, domains in roles.items():
+            history = self.roles.get(role)
+            if history is None:
+                history = self.roles[str(role)] = RoleHistory()
+            history.messages += 1
+            values = history.values
+            if values is None:
+                continue
+            for domain in domains:
+                known = values.get(domain)
+                values[domain] = Seen(1, day, day) if known is None else known + Seen(1, day, day)
+            if len(values) > VALUES_CAP:
+                history.values = None
+
+    def add(self, other: Profile) -> None:
+        """Join another profile of the same level into this one."""
+        self.seen += other.seen
+        for day, count in other.days.items():
+            self.days[day] = self.days.get(day, 0) + count
+        for role, history in other.roles.items():
+            self.roles.setdefault(role, RoleHistory()).add(history)
+
+
+# ---- reading and writing records -------------------------------------------------------------------------------------
+
+
+class MalformedError(ValueError):
+    """A record that cannot be read; the text names the place."""
+
+
+def mapping_at(value: Any, where: str) -> dict[str, Any]:
+    """An object in a file. Raises MalformedError that names the place."""
+    if not isinstance(value, dict):
+        raise MalformedError(f"{where} is not an object")
+    return value
+
+
+def _seen_record(seen: Seen) -> list[Any]:
+    return [seen.count, *(day.isoformat() if (day := day_at(ordinal)) else None for ordinal in (seen.first, seen.last))]
+
+
+def profile_record(profile: Profile) -> dict[str, Any]:
+    """A profile as plain data."""
+    return {
+        "seen": _seen_record(profile.seen),
+        "days": {date.fromordinal(day).isoformat(): count for day, count in sorted(profile.days.items())},
+        "roles": {
+            str(role): {
+                "messages": history.messages,
+                "values": None
+                if history.values is None
+                else {value: _seen_record(seen) for value, seen in sorted(history.values.items())},
+            }
+            for role, history in sorted(profile.roles.items())
+        },
+    }
+
+
+def _seen(value: Any, where: str) -> Seen:
+    try:
+        count, first, last = value
+        days = [date.fromisoformat(day).toordinal() if day is not None else 0 for day in (first, last)]
+    except (TypeError, ValueError):
+        raise MalformedError(f"{where} is not [count, first day, last day]") from None
+    if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+        raise MalformedError(f"{where} has no whole number of messages")
+    return Seen(count, *days)
+
+
+def _ordinal(day: str, where: str) -> int:
+    try:
+        return date.fromisoformat(day).toordinal()
+    except ValueError:
+        raise MalformedError(f"{where} has {day!r}, which is no day") from None
+
+
+def _whole(value: Any, where: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise MalformedError(f"{where} is not a whole number")
+    return value
+
+
+def profile_at(record: Any, where: str) -> Profile:
+    """The profile that `profile_record` wrote. Raises MalformedError that names the place."""
+    fields = mapping_at(record, where)
+    profile = Profile(_seen(fields.get("seen"), f"{where}.seen"))
+    for day, count in mapping_at(fields.get("days", {}), f"{where}.days").items():
+        profile.days[_ordinal(day, f"{where}.days")] = _whole(count, f"{where}.days[{day!r}]")
+    for role, entry in mapping_at(fields.get("roles"), f"{where}.roles").items():
+        place = f"{where}.roles[{role!r}]"
+        if role not in {*Role, ACCOUNT, TRACKING_HOST, SETTING, PARTIES, SHOWN, SEAL}:
+            raise MalformedError(f"{place} is not a role")
+        messages = _whole(mapping_at(entry, place).get("messages"), f"{place}.messages")
+        values = entry.get("values")
+        history = RoleHistory(messages, None)
+        if values is not None:
+            found = mapping_at(values, f"{place}.values")
+            history.values = {value: _seen(seen, f"{place}.values[{value!r}]") for value, seen in found.items()}
+            if len(history.values) > VALUES_CAP:
+                history.values = None
+        profile.roles[role] = history
+    return profile
