@@ -144,7 +144,7 @@ def test_an_event_that_carries_the_seal_is_held_against_it() -> None:
 
     event = f'{{"event": "delivered", "email": "copy@arxxwalls.com", "sg_event_id": "1", "intent": "{text}"}}'
     (message,) = read(event.encode())
-    assert found(guard().check(message)) == [("unsealed-recipient", "copy@arxxwalls.com", "relay")]
+    assert found(guard().check(message)) == [("unsealed-recipient", "copy@arxxwalls.com", "unknown")]
     (clean,) = read(event.replace("copy@arxxwalls.com", "jane@client.example").encode())
     assert found(guard().check(clean)) == []
 
