@@ -60,6 +60,7 @@ def test_a_message_is_learned_at_every_level() -> None:
             "to": RoleHistory(3, {"client.example": Seen(2, DAY, DAY), "other.example": Seen(1, DAY, DAY)}),
             "parties": RoleHistory(3, {"1": Seen(3, DAY, DAY)}),
             "shown": RoleHistory(3, {"1": Seen(3, DAY, DAY)}),
+            "hidden": RoleHistory(3, {"0": Seen(3, DAY, DAY)}),
         }
 
 
@@ -106,7 +107,8 @@ def test_of_the_envelope_only_hidden_recipients_are_learned() -> None:
 
 @pytest.mark.parametrize("line", ["Delivered-To: a@x.example", "Received: from a by b for <a@x.example>; x"])
 def test_roles_that_say_nothing_about_intent_are_not_learned(line: str) -> None:
-    assert set(profile_of(learned([receipt("jane@client.example", line)])).roles) == {"from", "to", "parties", "shown"}
+    roles = set(profile_of(learned([receipt("jane@client.example", line)])).roles)
+    assert roles == {"from", "to", "parties", "shown", "hidden"}
 
 
 def test_a_mention_is_not_learned() -> None:
@@ -380,6 +382,17 @@ def test_baselines_compare_by_content() -> None:
         hash(Baseline())
 
 
+@pytest.mark.parametrize("value", ["4", "", "0.0", "x"])
+def test_a_shape_is_one_of_the_numbers_that_are_learned(tmp_path: Path, value: str) -> None:
+    baseline = learned([receipt()])
+    data = baseline.as_dict()
+    data["streams"]["-/tag:receipt"]["roles"]["hidden"]["values"] = {value: [1, None, None]}
+    path = tmp_path / "baseline.json"
+    path.write_text(json.dumps(data))
+    with pytest.raises(BaselineError, match=r"roles\['hidden'\]\.values has a number"):
+        Baseline.load(path)
+
+
 # ---- comparing -----------------------------------------------------------------------------------------------
 
 
@@ -392,8 +405,10 @@ def test_what_is_new() -> None:
         "-/tag:fresh: new stream, 1 message",
         "-/subject:shop@shop.example a: stream is gone",
         "-/author:shop@shop.example: bcc has vault.example, 1 message since 2026-03-01",
+        "-/author:shop@shop.example: 1 recipient hidden, 1 message since 2026-03-01",
         "-/author:shop@shop.example: to has new.example, 1 message since 2026-03-01",
         "-/tag:receipt: bcc has vault.example, 1 message since 2026-03-01",
+        "-/tag:receipt: 1 recipient hidden, 1 message since 2026-03-01",
         "-/tag:receipt: to has new.example, 1 message since 2026-03-01",
     ]
     assert list(earlier.diff(earlier)) == []

@@ -147,6 +147,78 @@ def test_a_declared_recipient_is_no_extra_one() -> None:
     assert found(guard, leaky, "extra-recipient", recipients=["client-99.example", "partner@other.example"]) == []
 
 
+def hidden_copy(guard: Guard, line: str = "", extra: tuple[str, ...] = (), number: int = 99) -> list[Finding]:
+    envelope = Envelope("b@shop.example", (f"jane@client-{number}.example", *extra), complete=True)
+    return found(guard, receipt(number, line), "extra-recipient", envelope=envelope, stage="submitted")
+
+
+def with_archive(count: int = 30, archive: tuple[str, ...] = ("audit@vault.example",)) -> Guard:
+    """A stream whose copies come with their envelopes, and that has an archive or none."""
+    guard = Guard()
+    for number in range(count):
+        line = f"Bcc: {', '.join(archive)}\r\n" if archive else ""
+        envelope = Envelope("b@shop.example", (f"jane@client-{number}.example", *archive), complete=True)
+        guard.baseline.learn(Message.from_bytes(receipt(number, line), envelope, "submitted"))
+    return guard
+
+
+@pytest.mark.parametrize("stranger", ["copy@arxxwalls.com", "copy@gmail.com", "jane@client-3.example"])
+@pytest.mark.parametrize("archive", [(), ("audit@vault.example",)])
+@pytest.mark.parametrize("way", ["Bcc: {}\r\n", "X-MC-BccAddress: {}\r\n", "envelope"])
+def test_one_hidden_recipient_more_is_found_on_the_first_message(
+    stranger: str, archive: tuple[str, ...], way: str
+) -> None:
+    line = f"Bcc: {', '.join(archive)}\r\n" if archive else ""
+    guard = with_archive(archive=archive)
+    assert hidden_copy(guard, line, archive) == []
+    more = "" if way == "envelope" else way.format(stranger)
+    (finding,) = hidden_copy(guard, line + more, (*archive, stranger))
+    assert (finding.subject, finding.severity) == (stranger, Severity.HIGH)
+
+
+def test_the_neighbour_of_an_archive_is_told_from_it() -> None:
+    line = "Bcc: tenant-2@vault.example, audit@vault.example\r\n"
+    (finding,) = hidden_copy(with_archive(), line, ("audit@vault.example", "tenant-2@vault.example"))
+    assert finding.subject == "tenant-2@vault.example"
+
+
+def test_a_hidden_colleague_weighs_less() -> None:
+    (finding,) = hidden_copy(with_archive(archive=()), "Bcc: boss@shop.example\r\n", ("boss@shop.example",))
+    assert finding.severity is Severity.MEDIUM
+    assert hidden_copy(with_archive(archive=()), "Bcc: shop@shop.example\r\n", ("shop@shop.example",)) == []
+
+
+def test_hidden_recipients_that_come_and_go_have_no_shape_until_it_is_old() -> None:
+    guard = with_archive(15)
+    for number in range(15):
+        guard.baseline.learn(Message.from_bytes(receipt(number), Envelope("", ("jane@client-1.example",))))
+    more = ("audit@vault.example", "copy@vault.example")
+    assert hidden_copy(guard, "Bcc: audit@vault.example\r\n", more) == []
+    for number in range(1_000):
+        guard.baseline.learn(Message.from_bytes(receipt(number), Envelope("", (f"jane@client-{number}.example",))))
+    assert [f.subject for f in hidden_copy(guard, "Bcc: audit@vault.example\r\n", more)] == ["copy@vault.example"]
+
+
+def test_the_members_of_an_alias_are_no_hidden_recipients() -> None:
+    guard = with_archive(archive=())
+    octets = receipt(99, "X-Original-To: jane@client-99.example\r\n")
+    members = ("ann@client-99.example", "bob@elsewhere.example")
+    expanded = Envelope("b@shop.example", members)
+    assert found(guard, octets, "extra-recipient", envelope=expanded) == []
+    guard.baseline.learn(Message.from_bytes(octets, expanded))
+    assert guard.baseline.streams["-/template:receipt"].roles["hidden"].values.keys() == {"0"}  # type: ignore[union-attr]
+    assert guard.baseline.streams["-/template:receipt"].roles["envelope"].values == {}
+    for envelope in (Envelope("", ("jane@client-99.example", *members)), Envelope("", members, complete=True)):
+        assert found(guard, octets, "extra-recipient", envelope=envelope)
+
+
+def test_an_address_elsewhere_in_the_header_shows_nobody() -> None:
+    guard = with_archive(archive=())
+    octets = receipt(99, "Reply-To: copy@arxxwalls.com\r\nX-Note: copy@arxxwalls.com\r\n")
+    envelope = Envelope("b@shop.example", ("copy@arxxwalls.com",), complete=False)
+    assert [f.subject for f in found(guard, octets, "extra-recipient", envelope=envelope)] == ["copy@arxxwalls.com"]
+
+
 def test_a_log_shows_all_recipients() -> None:
     def entry(number: int, *others: str) -> Message:
         to = (f"jane@client-{number}.example", *others)

@@ -335,6 +335,33 @@ def test_a_mere_candidate_for_the_author_vouches_for_no_reply_path(author: str) 
     assert subjects(judged("unfamiliar-reply-path", *lines, TAG, history=history)) == [ARXX]
 
 
+@pytest.mark.parametrize(
+    ("to", "members", "complete", "severity"),
+    [
+        ("jane@client.example", ("ann@client.example", f"bob@{ARXX}"), None, Severity.LOW),
+        ("ann@client.example", ("ann@client.example",), False, Severity.LOW),  # each member gets a copy of his own
+        ("jane@client.example", ("jane@client.example", f"bob@{ARXX}"), None, Severity.HIGH),
+        ("jane@client.example", (f"bob@{ARXX}",), True, Severity.HIGH),
+    ],
+)
+def test_unexpected_recipient_remarks_the_members_of_an_alias(
+    to: str, members: tuple[str, ...], complete: bool | None, severity: Severity
+) -> None:
+    lines = (SHOP, f"To: {to}", "X-Original-To: jane@client.example")
+    report = judged("unexpected-recipient", *lines, envelope=Envelope("", members, complete=complete), **INTENT)
+    assert {finding.severity for finding in report.findings} == {severity}
+
+
+def test_unexpected_reply_path_leaves_a_stream_to_be_learned() -> None:
+    lines = (SHOP, JANE, f"Reply-To: help@{ARXX}")
+    assert judged("unexpected-reply-path", *lines, **INTENT).findings[0].severity is Severity.MEDIUM
+    guard = Guard([BY_ID["unexpected-reply-path"]])
+    guard.baseline.learn(Message.from_bytes(octets("From: a@shop.example", JANE)))
+    assert [f.severity for f in guard.observe(octets(*lines), **INTENT).findings] == [Severity.LOW]
+    level = guard.baseline.streams["-/author:shop@shop.example"]
+    assert level.knows(Role.REPLY, ARXX)
+
+
 def test_unexpected_reply_path_is_silent_where_the_stream_has_shown_it() -> None:
     known = {"lines": [SHOP, JANE, TAG, "Reply-To: help@desk.example"]}
     assert (

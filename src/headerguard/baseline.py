@@ -21,11 +21,13 @@ from headerguard.message import Mark, Message, Sighting
 from headerguard.novelty import JUDGED, Novelty, shipped
 from headerguard.profile import (
     ACCOUNT,
+    CONCEALED,
     ENOUGH,
     LEARNED_ROLES,
     PARTIES,
     SEAL,
     SETTING,
+    SHAPES,
     SHOWN,
     TRACKING_HOST,
     MalformedError,
@@ -136,6 +138,7 @@ class Baseline:
             self.riders.setdefault(place, Riders()).learn(company.everybody, day)
         roles: dict[str, set[str]] = _stated(message, suffixes, without, hearsay)
         roles[PARTIES] = {bucket(len(set(company.shown.values())) or 1)}  # what is flagged once is known from then on
+        roles[CONCEALED] = {bucket(len(company.hidden))}
         hidden: set[str] | None = None
         if message.envelope is not None:
             roles[Role.ENVELOPE] = set()  # observed; that nobody was hidden in it is knowledge too
@@ -146,7 +149,7 @@ class Baseline:
                 continue
             if sighting.role is Role.ENVELOPE:
                 if hidden is None:
-                    hidden = {recipient.address.key for recipient in message.recipients if recipient.hidden}
+                    hidden = {r.address.key for r in message.recipients if r.hidden and not message.is_expanded(r)}
                     if message.shows_destination:  # an event or a journal tells of the envelope as well
                         roles.setdefault(Role.ENVELOPE, set())
                 if sighting.address.key not in hidden:
@@ -363,6 +366,13 @@ def _messages(count: int) -> str:
     return f"{count:,} message" + ("" if count == 1 else "s")
 
 
+_COUNTED_AS = {PARTIES: "of unrelated parties", SHOWN: "shown", CONCEALED: "hidden"}
+
+
+def _counted(value: str, shape: str) -> str:
+    return f"{value} recipient{'' if value == '1' else 's'} {_COUNTED_AS[shape]}"
+
+
 def _role_changes(key: str, now: Profile, before: Profile) -> Iterator[str]:
     for role in sorted(now.roles):
         history, earlier = now.roles[role], before.roles.get(role) or RoleHistory()
@@ -373,9 +383,12 @@ def _role_changes(key: str, now: Profile, before: Profile) -> Iterator[str]:
         for value in sorted(
             history.values.keys() - (earlier.values or {}).keys() if earlier.values is not None else ()
         ):
+            if (role, value) == (CONCEALED, "0"):
+                continue  # the rule, and nothing new
             since = day_at(history.values[value].first)
             when = f" since {since}" if since else ""
-            yield f"{key}: {role} has {value}, {_messages(history.values[value].count)}{when}"
+            what = f"{role} has {value}" if role not in SHAPES else _counted(value, role)
+            yield f"{key}: {what}, {_messages(history.values[value].count)}{when}"
 
 
 def _place(error: BaseException) -> str:

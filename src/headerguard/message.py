@@ -6,10 +6,11 @@ it is asked for, and none twice.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from headerguard.address import Address
 from headerguard.address_list import Tier, lex_text, parse, parse_all
 from headerguard.fields import CATALOGUE, HIDDEN, RECIPIENT, VISIBLE, Outline, Role
 from headerguard.grammar import Name
@@ -271,6 +272,26 @@ class Message:
     def hidden(self) -> tuple[str, ...]:
         """Addr-specs of the recipients that no To, Cc, Resent-To or Resent-Cc field of this message names."""
         return tuple(str(recipient.address) for recipient in self.recipients if recipient.hidden)
+
+    def is_expanded(self, recipient: Recipient, asked: Callable[[Address], bool] | None = None) -> bool:
+        """Whether a recipient of the envelope stands for one that was asked for, as far as this copy tells.
+
+        Either its source says so (ORCPT, a journal), or X-Original-To names somebody who receives nothing himself, as
+        an alias or a list is replaced by its members: one whom `asked` knows or, for a hidden recipient, whom the copy
+        shows. A submitter that knows the whole envelope expands nothing.
+        """
+        if recipient.original is not None:
+            return True
+        if "x-original-to" not in self.names or self.envelope is None or self.envelope.complete:
+            return False
+        receiving = {r.address.canonical for r in self.recipients if Role.ENVELOPE in r.roles}
+        shown = {r.address.canonical for r in self.recipients if not r.hidden} if recipient.hidden else ()
+        before = [s.address for s in self.sightings_of((Role.DELIVERED,)) if s.field == "x-original-to"]
+        return recipient.address.canonical in receiving and any(
+            address.canonical not in receiving
+            and (address.canonical in shown or (asked is not None and asked(address)))
+            for address in before
+        )
 
     @property
     def shows_destination(self) -> bool:

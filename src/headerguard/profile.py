@@ -19,11 +19,13 @@ from headerguard.novelty import JUDGED, Calm, Trend
 __all__ = [
     "ACCOUNT",
     "CLOSED_VALUES",
+    "CONCEALED",
     "ENOUGH",
     "LEARNED_ROLES",
     "PARTIES",
     "SEAL",
     "SETTING",
+    "SHAPES",
     "SHOWN",
     "TRACKING_HOST",
     "MalformedError",
@@ -76,10 +78,16 @@ SETTING = "setting"
 """Learned like a role: what an account at an ESP is set to do, value by value."""
 PARTIES = "parties"
 """Learned like a role: how many unrelated parties a message shows, as a bucket; one or none is "1"."""
+CONCEALED = "hidden"
+"""Learned like a role: how many hidden recipients a message has that no alias stands for, as a bucket."""
 SHOWN = "shown"
 """Learned like a role: how many recipients a message shows, as a bucket."""
 SEAL = "seal"
 """Learned like a role: the stages of copies that carried a seal."""
+
+
+SHAPES = frozenset((PARTIES, CONCEALED, SHOWN))
+"""What is learned as a number of recipients."""
 
 
 class Seen(NamedTuple):
@@ -101,6 +109,9 @@ _NEVER = Seen(0, 0, 0)
 def bucket(count: int) -> str:
     """A number of recipients as it is learned: 0, 1, 2, 3-9 or 10+."""
     return str(count) if count < 3 else "3-9" if count < 10 else "10+"
+
+
+_BUCKETS = ("0", "1", "2", "3-9", "10+")
 
 
 def day_at(ordinal: int) -> date | None:
@@ -189,12 +200,20 @@ class Profile:
         histories = [self.roles[role].values for role in self.roles.keys() & JUDGED]
         return Calm.of(self.seen.count, sum(VALUES_CAP if values is None else len(values) for values in histories))
 
-    def exceptions(self, role: str, usual: str) -> tuple[int, int] | None:
-        """Messages that showed another value than the usual one, and all; None where that is too little to judge by."""
-        history = self.roles.get(role)
-        if history is None or history.messages < ENOUGH or history.values is None:
-            return None
-        return history.messages - history.values.get(usual, _NEVER).count, history.messages
+    def is_beyond(self, shape: str, count: int, rare: int) -> bool:
+        """Whether so many recipients are more than the stream shows, of a `shape` learned as buckets.
+
+        They are where it has always shown one and the same lower number, in enough messages, or so many in no more than
+        one of `rare`.
+        """
+        history = self.roles.get(shape)
+        if history is None or history.messages < ENOUGH or not history.values:
+            return False
+        place = _BUCKETS.index(bucket(count))
+        more = sum(seen.count for value, seen in history.values.items() if _BUCKETS.index(value) >= place)
+        most = max(seen.count for seen in history.values.values())
+        constant = (history.messages - most) * rare <= history.messages
+        return more * rare <= history.messages and (constant or history.messages >= rare)
 
     def varied(self, role: Role) -> bool:
         """Whether a role has shown more domains than a closed one may."""
@@ -328,7 +347,7 @@ def profile_at(record: Any, where: str) -> Profile:
         profile.days[_ordinal(day, f"{where}.days")] = _whole(count, f"{where}.days[{day!r}]")
     for role, entry in mapping_at(fields.get("roles"), f"{where}.roles").items():
         place = f"{where}.roles[{role!r}]"
-        if role not in {*Role, ACCOUNT, TRACKING_HOST, SETTING, PARTIES, SHOWN, SEAL}:
+        if role not in {*Role, ACCOUNT, TRACKING_HOST, SETTING, PARTIES, CONCEALED, SHOWN, SEAL}:
             raise MalformedError(f"{place} is not a role")
         messages = _whole(mapping_at(entry, place).get("messages"), f"{place}.messages")
         values = entry.get("values")
@@ -336,6 +355,8 @@ def profile_at(record: Any, where: str) -> Profile:
         if values is not None:
             found = mapping_at(values, f"{place}.values")
             history.values = {value: _seen(seen, f"{place}.values[{value!r}]") for value, seen in found.items()}
+            if role in SHAPES and not history.values.keys() <= set(_BUCKETS):
+                raise MalformedError(f"{place}.values has a number that is none of {', '.join(_BUCKETS)}")
             if len(history.values) > VALUES_CAP:
                 history.values = None
         profile.roles[role] = history

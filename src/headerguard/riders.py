@@ -16,7 +16,7 @@ from typing import NamedTuple
 from headerguard.address import SuffixList
 from headerguard.address_list import Tier
 from headerguard.fields import CATALOGUE, DESTINATION
-from headerguard.message import Message
+from headerguard.message import Envelope, Message
 from headerguard.role import RECIPIENT, VISIBLE, Role
 
 __all__ = ["NOBODY", "Company", "Party", "Rider", "Riders", "company_of", "is_mailing"]
@@ -58,6 +58,8 @@ class Company(NamedTuple):
     """Those that To and Cc show; all of a copy that has no such field, as a log."""
     everybody: Mapping[str, Party]
     """All, those included for whom another copy was made (the return path names them)."""
+    hidden: frozenset[str] = frozenset()
+    """Those, at home with the author or not, whom nothing shows and no alias or list stands for."""
 
 
 NOBODY = Company({}, {})
@@ -78,12 +80,19 @@ def company_of(message: Message, suffixes: SuffixList) -> Company:
             everybody[key] = key if domain in FREEMAIL else domain
             if not shows or not (recipient.hidden or recipient.roles.isdisjoint(VISIBLE)):
                 shown[key] = everybody[key]
+    hidden = frozenset(
+        r.address.canonical
+        for r in message.recipients
+        if r.hidden and r.tier is not Tier.CANDIDATE and not message.is_expanded(r)
+    )
     for sighting in message.stated:
         if sighting.field == "mail from" and sighting.role is Role.DELIVERED:  # another copy of it is for him
             key, domain = sighting.address.canonical, suffixes.registrable_domain(sighting.address.domain)
             if domain not in home:
                 everybody.setdefault(key, key if domain in FREEMAIL else domain)
-    return Company(shown, everybody) if len(everybody) > 1 else NOBODY
+    if len(everybody) > 1:
+        return Company(shown, everybody, hidden)
+    return Company({}, {}, hidden) if hidden else NOBODY
 
 
 def is_mailing(message: Message) -> bool:
@@ -98,12 +107,13 @@ def _has_several(message: Message) -> bool:
     envelope = message.envelope
     if message.record is not None or (envelope and len(envelope.rcpt_to) > 1):
         return True
-    text, count = message.header.text, 0
+    text, count, shown = message.header.text, 0, ""
     for part in message.parts_named(_ASKING):
         count += text.count("@", part.line.value, part.line.end)
         if count > 1 or part.line.name not in DESTINATION:
             return True
-    return envelope is not None and (count == 0 or _is_elsewhere(message))
+        shown += text[part.line.value : part.line.end]
+    return envelope is not None and (count == 0 or _is_elsewhere(envelope, shown))
 
 
 _ASKING = frozenset(
@@ -111,14 +121,12 @@ _ASKING = frozenset(
 )
 
 
-def _is_elsewhere(message: Message) -> bool:
-    """Whether the one recipient of the envelope is not the one that the header names, or that the return path does."""
-    envelope = message.envelope
-    if envelope is None or not envelope.rcpt_to:
+def _is_elsewhere(envelope: Envelope, shown: str) -> bool:
+    """Whether the one recipient of the envelope is not the one that the header shows, or that the return path names."""
+    if not envelope.rcpt_to:
         return False
     (path,) = envelope.rcpt_to
-    bare = path.strip(" <>")
-    return bare not in message.header.text or "=" in (envelope.mail_from or "")
+    return path.strip(" <>") not in shown or "=" in (envelope.mail_from or "")
 
 
 class Rider(NamedTuple):

@@ -1,14 +1,14 @@
 """A message shows one recipient more than its stream ever did."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from headerguard.fields import RECIPIENT
+from headerguard.fields import HIDDEN, RECIPIENT
 from headerguard.finding import Finding, Severity
-from headerguard.message import Message
-from headerguard.profile import PARTIES
-from headerguard.riders import Riders
-from headerguard.rule import Example, Known, Rule, layer_of
+from headerguard.message import Message, Recipient
+from headerguard.profile import CONCEALED, PARTIES
+from headerguard.riders import NOBODY, Party, Riders
+from headerguard.rule import Example, Known, Rule, author_mailbox, layer_of
 
 _LINES = "From: shop@shop.example\nTo: jane@client.example{}\nX-MC-Template: receipt\n"
 _HISTORY = tuple(f"From: shop@shop.example\nTo: c{i}@client-{i}.example\nX-MC-Template: receipt\n" for i in range(20))
@@ -16,16 +16,21 @@ _HISTORY = tuple(f"From: shop@shop.example\nTo: c{i}@client-{i}.example\nX-MC-Te
 
 @dataclass(frozen=True)
 class ExtraRecipient(Rule):
-    """Two recipients who have nothing to do with one another, in a stream that always shows one.
+    """More recipients than the stream ever has: a second one who has nothing to do with the first, or a hidden one.
 
-    Flags: recipients in To and Cc (in a copy without these, as a log, all of them) at two registrable domains or more,
-    at a provider of free mail two addresses, besides the author's own and what was declared, where the stream has shown
-    one party at most in at least 20 messages, and more in no more than one of `rare`. The subject is the one that was
-    beside others most often, else the last. A shape is no stranger: what was flagged once is known from then on.
+    Flags: what is beyond a shape that the stream kept in at least 20 messages, whatever domain it is at. Of To and Cc
+    (in a copy without these, as a log, of all recipients) the shape is the number of parties: registrable domains, at
+    a provider of free mail addresses, besides the author's own. Of hidden recipients it is how many there are. So many
+    are beyond it that stood in no more than one message of `rare`, where the stream always had the same lower number or
+    is `rare` messages old. The subject is, of several, the one that was beside others most often; of hidden ones, the
+    one at a domain that was never copied, else the least frequent. A shape is no stranger: what was flagged once is
+    known from then on. At the author's own domain a hidden one weighs MEDIUM.
 
-    Why: mail to customers goes to a new domain every day, so that no domain is a surprise; a second recipient is.
+    Why: mail to customers goes to a new domain every day, so that no domain is a surprise; a second recipient is. An
+    archive gets a copy of everything, so that its vendor is no surprise; a second copy is.
 
-    When it is wrong: a customer who adds an address of somebody else; the first message of a stream that is for groups.
+    When it is wrong: a customer who adds an address of somebody else; the first message of a stream that is for groups;
+    the day on which an archive is set up. A member of an alias or a list that the copy shows is not counted.
 
     What to do: find out who added the recipient. Where the application asks for it, say so with `recipients=`.
 
@@ -44,28 +49,68 @@ class ExtraRecipient(Rule):
             cites="copy@arxxwalls.com",
             history=_HISTORY,
         ),
+        Example(
+            flagged=_LINES.format("\nBcc: audit@vault.example, copy@vault.example"),
+            clean=_LINES.format("\nBcc: audit@vault.example"),
+            cites="copy@vault.example",
+            history=tuple(text + "Bcc: audit@vault.example\n" for text in _HISTORY),
+        ),
     )
 
     def check(self, message: Message, known: Known) -> Iterator[Finding]:
-        """Count parties only where the stream has shown one."""
-        shape = known.profile.exceptions(PARTIES, "1") if known.profile and not known.borrowed else None
-        if shape is None or shape[0] * self.rare > shape[1]:
+        """Count where the stream has a shape; who is alone is never beyond it."""
+        company = known.company(message)
+        if known.profile is None or known.borrowed or company is NOBODY:
             return
-        shown = known.company(message).shown
-        undeclared = [
+        if known.profile.is_beyond(PARTIES, len(set(company.shown.values())), self.rare):
+            yield from self._beside(message, known, company.shown)
+        if known.profile.is_beyond(CONCEALED, len(company.hidden), self.rare):
+            yield from self._hidden(message, known, company.hidden)
+
+    def _beside(self, message: Message, known: Known, shown: Mapping[str, Party]) -> Iterator[Finding]:
+        undeclared = self._undeclared(message, known, shown)
+        if len({shown[recipient.address.canonical] for recipient in undeclared}) > 1:
+            often = _company_kept(message, known)
+            culprit = max(reversed(undeclared), key=lambda recipient: often(recipient.address.canonical))
+            summary = f"{culprit.address} receives it beside somebody unrelated, which {known.level} never has"
+            yield self._extra(message, known, culprit, undeclared, summary)
+
+    def _hidden(self, message: Message, known: Known, hidden: Collection[str]) -> Iterator[Finding]:
+        author = author_mailbox(message)
+        undeclared = [r for r in self._undeclared(message, known, hidden) if r.address.canonical != author]
+        if undeclared:
+            often = _company_kept(message, known)
+            culprit = min(
+                reversed(undeclared),
+                key=lambda r: (known.knows(HIDDEN, known.registrable(r.address)), often(r.address.canonical)),
+            )
+            summary = f"{culprit.address} is a hidden recipient more than {known.level} ever has"
+            yield self._extra(message, known, culprit, undeclared, summary)
+
+    @staticmethod
+    def _undeclared(message: Message, known: Known, concerned: Collection[str]) -> list[Recipient]:
+        return [
             recipient
             for recipient in message.recipients
-            if recipient.address.canonical in shown
+            if recipient.address.canonical in concerned
             and known.registrable(recipient.address) not in known.own_domains
             and not known.declares(recipient)
         ]
-        if len({shown[recipient.address.canonical] for recipient in undeclared}) > 1:
-            riders = next(known.baseline.company(message.account, None), Riders())
-            culprit = max(reversed(undeclared), key=lambda recipient: riders.count(recipient.address.canonical))
-            yield self.finding(
-                culprit,
-                f"{culprit.address} receives it beside somebody unrelated, where {known.level} shows one recipient",
-                also=[recipient for recipient in undeclared if recipient is not culprit][:5],
-                layer=layer_of(culprit, message.stage),
-                history=known.history(),
-            )
+
+    def _extra(
+        self, message: Message, known: Known, culprit: Recipient, all_of_them: list[Recipient], summary: str
+    ) -> Finding:
+        at_home = culprit.hidden and known.registrable(culprit.address) in known.author_domains(message)
+        return self.finding(
+            culprit,
+            summary,
+            also=[recipient for recipient in all_of_them if recipient is not culprit][:5],
+            severity=Severity.MEDIUM if at_home else None,
+            layer=layer_of(culprit, message.stage),
+            history=known.history(),
+        )
+
+
+def _company_kept(message: Message, known: Known) -> Callable[[str], int]:
+    """How often an address was beside unrelated ones in this account."""
+    return next(known.baseline.company(message.account, None), Riders()).count

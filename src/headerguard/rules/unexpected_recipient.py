@@ -21,6 +21,8 @@ class UnexpectedRecipient(Rule):
     knows whom it asked for, so anything more is wrong on the first message, without any history.
 
     When it is wrong: the declaration is out of date, or a relay expands a list or an alias before the copy is made.
+    Where the copy says so (ORCPT, a journal, an X-Original-To that names somebody declared who receives nothing
+    himself) and its envelope is not the whole one of the submitter, a member is a remark (LOW).
 
     What to do: find the code, template, setting or relay rule that added the address. If it belongs there, declare it:
     as an argument of the check, or under [streams.NAME.expected].
@@ -45,6 +47,7 @@ class UnexpectedRecipient(Rule):
         declared = known.declared
         if not declared.given and not declared.expected:
             return
+        asked = declared.recipients.allows if declared.recipients else None
         for recipient in message.recipients:
             if role := self._undeclared_role(recipient, known):
                 what = "a hidden copy to" if recipient.hidden else f"{role} names"
@@ -52,6 +55,7 @@ class UnexpectedRecipient(Rule):
                     recipient,
                     f"{what} {recipient.address}, whom nobody declared",
                     layer=layer_of(recipient, message.stage),
+                    severity=Severity.LOW if message.is_expanded(recipient, asked) else None,
                 )
         if declared.missing and declared.given:
             yield from self._missing(message, known)

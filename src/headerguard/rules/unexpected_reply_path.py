@@ -20,8 +20,9 @@ class UnexpectedReplyPath(Rule):
     Why: a changed Reply-To diverts every answer, and a changed receipt or error address reports every reader, without a
     change in who receives the message.
 
-    When it is wrong: an ESP takes bounces at a domain of its own, or a form sets the visitor as Reply-To. Where the
-    stream has shown either before, the rule is silent.
+    When it is wrong: an ESP takes bounces at a domain of its own (LOW), or a form sets the visitor as Reply-To. Where
+    the stream has shown either before, the rule is silent; while a live baseline has little of the stream it is a
+    remark (LOW), so that the stream can be learned.
 
     What to do: find what set the field. If it belongs there, add the domain to own-domains or to the declaration.
 
@@ -49,13 +50,14 @@ class UnexpectedReplyPath(Rule):
         own = known.own_domains | known.author_domains(message)
         bounds = [b for b in (known.declared.recipients, known.declared.blind) if b is not None]
         declared = {known.suffixes.registrable_domain(key.rpartition("@")[2]) for b in bounds for key in b.addresses}
+        learning = (known.profile is None or known.borrowed) and bool(known.baseline.streams)
         for sighting in found:
             domain = known.registrable(sighting.address)
             if domain in own or domain in declared or any(b.allows_domain(domain) for b in bounds):
                 continue
             if known.knows((sighting.role,), domain) or known.varied(sighting.role):
                 continue
-            weight = Severity.LOW if sighting.role is Role.BOUNCE else None
+            weight = Severity.LOW if sighting.role is Role.BOUNCE or learning else None
             yield self.finding(
                 sighting, f"{sighting.field} goes to {sighting.address}, which nobody declared", severity=weight
             )

@@ -111,10 +111,10 @@ class UnfamiliarBlindRecipient(_UnfamiliarDomain):
                     found.append((recipient, surest))
         if not found:
             return
-        author, home, alias = author_mailbox(message), self.home(message, known), self.shows_alias(message)
+        author, home = author_mailbox(message), self.home(message, known)
         for recipient, surest in found:
             if recipient.address.canonical != author:
-                expanded = surest.role is Role.ENVELOPE and (alias or recipient.original is not None)
+                expanded = surest.role is Role.ENVELOPE and message.is_expanded(recipient)
                 severity = Severity.LOW if expanded else None
                 if not expanded and known.registrable(surest.address) in home:
                     severity = Severity.MEDIUM
@@ -131,14 +131,6 @@ class UnfamiliarBlindRecipient(_UnfamiliarDomain):
         """The author's own domain, and those of all whom the message shows: a colleague, an alias, a tag."""
         shown = {known.registrable(s.address) for s in message.sightings_of(VISIBLE) if s.tier is not Tier.CANDIDATE}
         return shown | known.author_domains(message)
-
-    @staticmethod
-    def shows_alias(message: Message) -> bool:
-        """Whether the copy shows the address that was meant before an alias or a list was expanded."""
-        if "x-original-to" not in message.names:
-            return False
-        before = {s.address.canonical for s in message.sightings_of((Role.DELIVERED,)) if s.field == "x-original-to"}
-        return not before.isdisjoint(r.address.canonical for r in message.recipients if not r.hidden)
 
     def hidden_copy(
         self, message: Message, recipient: Recipient, surest: Sighting, severity: Severity | None, known: Known
