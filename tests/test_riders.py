@@ -199,6 +199,19 @@ def test_hidden_recipients_that_come_and_go_have_no_shape_until_it_is_old() -> N
     assert [f.subject for f in hidden_copy(guard, "Bcc: audit@vault.example\r\n", more)] == ["copy@vault.example"]
 
 
+def test_a_copy_on_the_side_is_a_hidden_recipient() -> None:
+    """A relay that writes each recipient a copy of his own: only the return path tells for whom the message was."""
+    guard = Guard()
+    for number in range(30):
+        path = f"b+1-jane=client-{number}.example@esp.example"
+        guard.baseline.learn(Message.from_bytes(receipt(number), Envelope(path, (f"jane@client-{number}.example",))))
+    for who, subjects in (("copy@arxxwalls.com", ["copy@arxxwalls.com"]), ("joe@client-99.example", [])):
+        envelope = Envelope("b+1-jane=client-99.example@esp.example", (who,), complete=False)
+        assert [f.subject for f in found(guard, receipt(99, who=who), "extra-recipient", envelope=envelope)] == subjects
+        alias = receipt(99, "X-Original-To: office@client-99.example\r\n", who)
+        assert found(guard, alias, "extra-recipient", envelope=envelope) == []
+
+
 def test_the_members_of_an_alias_are_no_hidden_recipients() -> None:
     guard = with_archive(archive=())
     octets = receipt(99, "X-Original-To: jane@client-99.example\r\n")

@@ -59,7 +59,8 @@ class Company(NamedTuple):
     everybody: Mapping[str, Party]
     """All, those included for whom another copy was made (the return path names them)."""
     hidden: frozenset[str] = frozenset()
-    """Those, at home with the author or not, whom nothing shows and no alias or list stands for."""
+    """Those, at home with the author or not, whom nothing shows and no alias or list stands for; and those who get a
+    copy of their own of a message that was meant for somebody unrelated, as its return path tells."""
 
 
 NOBODY = Company({}, {})
@@ -80,19 +81,23 @@ def company_of(message: Message, suffixes: SuffixList) -> Company:
             everybody[key] = key if domain in FREEMAIL else domain
             if not shows or not (recipient.hidden or recipient.roles.isdisjoint(VISIBLE)):
                 shown[key] = everybody[key]
-    hidden = frozenset(
+    hidden = {
         r.address.canonical
         for r in message.recipients
         if r.hidden and r.tier is not Tier.CANDIDATE and not message.is_expanded(r)
-    )
+    }
+    meant: dict[str, Party] = {}
     for sighting in message.stated:
         if sighting.field == "mail from" and sighting.role is Role.DELIVERED:  # another copy of it is for him
             key, domain = sighting.address.canonical, suffixes.registrable_domain(sighting.address.domain)
             if domain not in home:
-                everybody.setdefault(key, key if domain in FREEMAIL else domain)
+                meant[key] = key if domain in FREEMAIL else domain
+    if meant and set(meant.values()).isdisjoint(everybody.values()) and "x-original-to" not in message.names:
+        hidden |= everybody.keys()  # a copy on the side, whomever its To names
+    everybody = {**meant, **everybody}
     if len(everybody) > 1:
-        return Company(shown, everybody, hidden)
-    return Company({}, {}, hidden) if hidden else NOBODY
+        return Company(shown, everybody, frozenset(hidden))
+    return Company({}, {}, frozenset(hidden)) if hidden else NOBODY
 
 
 def is_mailing(message: Message) -> bool:
