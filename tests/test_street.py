@@ -40,6 +40,7 @@ STREET = (
     "baseline",
     "incident",
     "declared",
+    "protection",
     "rule",
     "rules",
     "sources",

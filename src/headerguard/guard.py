@@ -15,7 +15,8 @@ from headerguard.config import Config, default, load
 from headerguard.fields import CATALOGUE, HIDDEN, MARKED, Role
 from headerguard.finding import Evidence, Failure, Finding, Report, Severity, Skipped
 from headerguard.message import Envelope, Mark, Message, Sighting, Stage
-from headerguard.profile import ENOUGH
+from headerguard.profile import ENOUGH, Profile
+from headerguard.protection import gaps
 from headerguard.reconcile import Reconciliation, reconcile
 from headerguard.rule import Bound, Compared, Declared, Known, Rule
 from headerguard.seal import Seal, believe, make_key, make_seal, read_key
@@ -67,6 +68,7 @@ class Guard:
         self._elsewhere = frozenset[str]().union(*(rule.fields for rule in self.rules)) - CATALOGUE.keys()
         # What occurs in a copy -> the rules that look at it, and those that cannot.
         self._dispatch: dict[tuple[object, ...], tuple[tuple[Rule, ...], tuple[Skipped, ...]]] = {}
+        self._spots: dict[Level | None, tuple[object, tuple[str, ...]]] = {}  # what the history of a level cannot tell
         self.suffixes = SuffixList(self.config.suffix_list) if self.config.suffix_list else BUNDLED
         self._seal_key = seal_key if seal_key is not None else read_key(self.config.seal_key)
 
@@ -236,10 +238,23 @@ class Guard:
             yield from message.record.blind_spots
         if message.origin is not None:
             yield from blind_spots(message.origin.kind)
-        if known.profile is None:
+        if known.profile is not None:
+            yield from self._gaps(known.profile, known)
+        else:
             profile = self.baseline.streams.get(stream.key)
             held = profile.messages if profile else 0
             yield f"{stream} holds {held} of {ENOUGH} messages: nothing is judged by its history"
+
+    def _gaps(self, profile: Profile, known: Known) -> tuple[str, ...]:
+        """What the history cannot tell, worked out again where something new was learned or the stream has doubled."""
+        level, age = known.level, (profile.messages.bit_length(), profile.variety, profile.forms, known.declared.given)
+        held = self._spots.get(level)
+        if held is None or held[0] != age or known.declared.expected:
+            spots = tuple(gaps(profile, self.baseline, known.rate, known.declared))
+            held = self._spots[level] = (age, spots)
+            if len(self._spots) > 4096:
+                self._spots.clear()
+        return held[1]
 
     def _sorted_out(
         self, findings: list[Finding], message: Message, stream: str, now: datetime | None

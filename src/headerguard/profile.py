@@ -197,23 +197,44 @@ class Profile:
     @property
     def calm(self) -> Calm:
         """How often it shows anything new."""
+        return Calm.of(self.seen.count, self.variety)
+
+    @property
+    def variety(self) -> int:
+        """How many different values it has shown in the roles of which the odds are known."""
         histories = [self.roles[role].values for role in self.roles.keys() & JUDGED]
-        return Calm.of(self.seen.count, sum(VALUES_CAP if values is None else len(values) for values in histories))
+        return sum(VALUES_CAP if values is None else len(values) for values in histories)
 
-    def is_beyond(self, shape: str, count: int, rare: int) -> bool:
-        """Whether so many recipients are more than the stream shows, of a `shape` learned as buckets.
+    @property
+    def forms(self) -> int:
+        """How many different numbers of recipients it has shown, over all shapes."""
+        return sum(len(self.roles[shape].values or ()) for shape in self.roles.keys() & SHAPES)
 
-        They are where it has always shown one and the same lower number, in enough messages, or so many in no more than
-        one of `rare`.
+    def limit(self, shape: str, rare: int) -> str | None:
+        """The least number of recipients, as a bucket, that is more than the stream shows; None where there is none.
+
+        Of a `shape` learned as buckets: where it has always shown one and the same lower number, in enough messages, or
+        so many in no more than one of `rare`.
         """
         history = self.roles.get(shape)
         if history is None or history.messages < ENOUGH or not history.values:
-            return False
-        place = _BUCKETS.index(bucket(count))
-        more = sum(seen.count for value, seen in history.values.items() if _BUCKETS.index(value) >= place)
+            return None
         most = max(seen.count for seen in history.values.values())
         constant = (history.messages - most) * rare <= history.messages
-        return more * rare <= history.messages and (constant or history.messages >= rare)
+        if not constant and history.messages < rare:
+            return None
+        more, limit = 0, None
+        for value in reversed(_BUCKETS):
+            more += history.values.get(value, _NEVER).count
+            if more * rare > history.messages:
+                break
+            limit = value
+        return limit
+
+    def is_beyond(self, shape: str, count: int, rare: int) -> bool:
+        """Whether so many recipients are more than the stream shows; see `limit`."""
+        limit = self.limit(shape, rare)
+        return limit is not None and _BUCKETS.index(bucket(count)) >= _BUCKETS.index(limit)
 
     def varied(self, role: Role) -> bool:
         """Whether a role has shown more domains than a closed one may."""

@@ -18,6 +18,7 @@ from headerguard.baseline import Baseline
 from headerguard.errors import BaselineError, ConfigError
 from headerguard.explain import level_of, title
 from headerguard.profile import ENOUGH, Profile, RoleHistory
+from headerguard.protection import protections
 from headerguard.rule import near_miss
 from headerguard.terminal import visible
 
@@ -30,8 +31,11 @@ _VALUES = 5
 # ---- the baseline ----------------------------------------------------------------------------------------------------
 
 
-def described(baseline: Baseline, stream: str | None) -> Iterator[str]:
-    """What every stream has done, or one of them. Raises BaselineError, naming the nearest, for an unknown one."""
+def described(baseline: Baseline, stream: str | None, rate: float = 1e-4) -> Iterator[str]:
+    """What every stream has done, or one of them, and what that protects at a false-alarm rate.
+
+    Raises BaselineError, naming the nearest, for an unknown stream.
+    """
     names = {key: level_of(key).name for key in sorted(baseline.streams)}
     chosen = [key for key, name in names.items() if stream in (None, key, name)]
     if stream is not None and not chosen:
@@ -41,8 +45,18 @@ def described(baseline: Baseline, stream: str | None) -> Iterator[str]:
         yield f"{title(level_of(key).name)}  {_messages(profile.messages)}{_days(profile)}"
         for role, history in sorted(profile.roles.items()):
             yield f"   {role:<12}{_openness(history):<9}{history.messages:>7,}  {_values(history)}"
+        if profile.messages >= ENOUGH:
+            yield from _protected(profile, baseline, rate)
     for author in baseline.crowded:
         yield f"{title(level_of(author).name)} writes too many subjects to be judged by them"
+
+
+def _protected(profile: Profile, baseline: Baseline, rate: float) -> Iterator[str]:
+    """What tells a stranger in each part of a message, and what nothing tells."""
+    for protection in protections(profile, baseline, rate):
+        yield f"   {protection.part}: {'; '.join(protection.ways) or 'not protected'}"
+        if protection.gap:
+            yield f"      nothing tells {protection.gap}"
 
 
 def _openness(history: RoleHistory) -> str:
