@@ -127,7 +127,7 @@ def test_a_finding_is_exit_1_and_is_shown(run: Run) -> None:
     assert (ran.code, ran.err) == (1, "")
     assert HIGH in ran.out
     assert f"bcc[1]  {STRANGER}" in ran.out
-    assert "headerguard: 2 messages, 1 with findings (1 high" in ran.out
+    assert "headerguard: 2 messages, 1 with findings (2 high" in ran.out
 
 
 @pytest.mark.parametrize(("fail_on", "code"), [("low", 1), ("medium", 1), ("high", 1), ("critical", 0)])
@@ -726,7 +726,7 @@ def test_baseline_show(run: Run) -> None:
     assert re.search(r"   to          open          40  client0\.example \(1\), .* and 35 more\n", ran.out)
     assert "author no-reply@shop.example  40 messages" in ran.out
     only = run("baseline", "show", "baseline.json", "--stream", "template:receipts").out
-    assert "author" not in only
+    assert "author no-reply" not in only
     assert only in ran.out
     ran = run("baseline", "show", "baseline.json", "--stream", "template:receipt")
     assert (ran.code, ran.said) == (2, ["no stream is called 'template:receipt'; did you mean 'template:receipts'?"])
