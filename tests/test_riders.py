@@ -147,9 +147,16 @@ def test_a_declared_recipient_is_no_extra_one() -> None:
     assert found(guard, leaky, "extra-recipient", recipients=["client-99.example", "partner@other.example"]) == []
 
 
+def strangers(guard: Guard, octets: bytes, envelope: Envelope, **more: object) -> list[Finding]:
+    """What either of the rules says that tell of hidden recipients, never both of the same one."""
+    report = guard.check(octets, envelope=envelope, **more)  # type: ignore[arg-type]
+    rules = ("extra-recipient", "unfamiliar-blind-recipient")
+    return [f for f in report.findings if f.rule in rules and f.severity >= Severity.MEDIUM]
+
+
 def hidden_copy(guard: Guard, line: str = "", extra: tuple[str, ...] = (), number: int = 99) -> list[Finding]:
     envelope = Envelope("b@shop.example", (f"jane@client-{number}.example", *extra), complete=True)
-    return found(guard, receipt(number, line), "extra-recipient", envelope=envelope, stage="submitted")
+    return strangers(guard, receipt(number, line), envelope, stage="submitted")
 
 
 def with_archive(count: int = 30, archive: tuple[str, ...] = ("audit@vault.example",)) -> Guard:
@@ -173,7 +180,8 @@ def test_one_hidden_recipient_more_is_found_on_the_first_message(
     assert hidden_copy(guard, line, archive) == []
     more = "" if way == "envelope" else way.format(stranger)
     (finding,) = hidden_copy(guard, line + more, (*archive, stranger))
-    assert (finding.subject, finding.severity) == (stranger, Severity.HIGH)
+    assert finding.subject in (stranger, stranger.partition("@")[2])
+    assert finding.severity is Severity.HIGH
 
 
 def test_the_neighbour_of_an_archive_is_told_from_it() -> None:
@@ -217,19 +225,19 @@ def test_the_members_of_an_alias_are_no_hidden_recipients() -> None:
     octets = receipt(99, "X-Original-To: jane@client-99.example\r\n")
     members = ("ann@client-99.example", "bob@elsewhere.example")
     expanded = Envelope("b@shop.example", members)
-    assert found(guard, octets, "extra-recipient", envelope=expanded) == []
+    assert strangers(guard, octets, expanded) == []
     guard.baseline.learn(Message.from_bytes(octets, expanded))
     assert guard.baseline.streams["-/template:receipt"].roles["hidden"].values.keys() == {"0"}  # type: ignore[union-attr]
     assert guard.baseline.streams["-/template:receipt"].roles["envelope"].values == {}
     for envelope in (Envelope("", ("jane@client-99.example", *members)), Envelope("", members, complete=True)):
-        assert found(guard, octets, "extra-recipient", envelope=envelope)
+        assert strangers(guard, octets, envelope)
 
 
 def test_an_address_elsewhere_in_the_header_shows_nobody() -> None:
     guard = with_archive(archive=())
     octets = receipt(99, "Reply-To: copy@arxxwalls.com\r\nX-Note: copy@arxxwalls.com\r\n")
     envelope = Envelope("b@shop.example", ("copy@arxxwalls.com",), complete=False)
-    assert [f.subject for f in found(guard, octets, "extra-recipient", envelope=envelope)] == ["copy@arxxwalls.com"]
+    assert [f.subject for f in strangers(guard, octets, envelope)] == ["arxxwalls.com"]
 
 
 def test_a_log_shows_all_recipients() -> None:

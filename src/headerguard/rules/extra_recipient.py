@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from headerguard.fields import HIDDEN, RECIPIENT
+from headerguard.fields import HIDDEN, RECIPIENT, VISIBLE
 from headerguard.finding import Finding, Severity
 from headerguard.message import Message, Recipient
 from headerguard.profile import CONCEALED, PARTIES
@@ -24,7 +24,8 @@ class ExtraRecipient(Rule):
     are beyond it that stood in no more than one message of `rare`, where the stream always had the same lower number or
     is `rare` messages old. The subject is, of several, the one that was beside others most often; of hidden ones, the
     one at a domain that was never copied, else the least frequent. A shape is no stranger: what was flagged once is
-    known from then on. At the author's own domain a hidden one weighs MEDIUM.
+    known from then on. At the author's own domain a hidden one weighs MEDIUM. Where its domain alone gives a hidden one
+    away, `unfamiliar-blind-recipient` says it, and this rule is silent.
 
     Why: mail to customers goes to a new domain every day, so that no domain is a surprise; a second recipient is. An
     archive gets a copy of everything, so that its vendor is no surprise; a second copy is.
@@ -85,7 +86,19 @@ class ExtraRecipient(Rule):
                 key=lambda r: (known.knows(HIDDEN, known.registrable(r.address)), often(r.address.canonical)),
             )
             summary = f"{culprit.address} is a hidden recipient more than {known.level} ever has"
-            yield self._extra(message, known, culprit, undeclared, summary)
+            if not self._is_strange(culprit, message, known):
+                yield self._extra(message, known, culprit, undeclared, summary)
+
+    @staticmethod
+    def _is_strange(culprit: Recipient, message: Message, known: Known) -> bool:
+        """Whether its domain alone gives a hidden recipient away, so that `unfamiliar-blind-recipient` says it."""
+        domain, closed = known.registrable(culprit.address), known.closed_roles()
+        if known.knows(HIDDEN, domain) or any(
+            domain == known.registrable(s.address) for s in message.sightings_of(VISIBLE)
+        ):
+            return False
+        odds = [known.p_value(s.role, domain) for s in culprit.sightings if s.role in HIDDEN & closed]
+        return any(chance is not None and chance <= known.rate for chance in odds)
 
     @staticmethod
     def _undeclared(message: Message, known: Known, concerned: Collection[str]) -> list[Recipient]:
