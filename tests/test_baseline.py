@@ -46,6 +46,11 @@ def profile_of(baseline: Baseline, key: str = "-/tag:receipt") -> Profile:
     return baseline.streams[key]
 
 
+def domains(history: RoleHistory) -> RoleHistory:
+    """A role without its exact addresses, whose pseudonyms differ from key to key."""
+    return RoleHistory(history.messages, history.values)
+
+
 # ---- learning ------------------------------------------------------------------------------------------------
 
 
@@ -55,7 +60,7 @@ def test_a_message_is_learned_at_every_level() -> None:
     for profile in baseline.streams.values():
         assert profile.seen == Seen(3, DAY, DAY)
         assert profile.messages == 3
-        assert profile.roles == {
+        assert {role: domains(history) for role, history in profile.roles.items()} == {
             "from": RoleHistory(3, {"shop.example": Seen(3, DAY, DAY)}),
             "to": RoleHistory(3, {"client.example": Seen(2, DAY, DAY), "other.example": Seen(1, DAY, DAY)}),
             "parties": RoleHistory(3, {"1": Seen(3, DAY, DAY)}),
@@ -66,7 +71,7 @@ def test_a_message_is_learned_at_every_level() -> None:
 
 def test_a_domain_counts_once_a_message_and_role() -> None:
     baseline = learned([receipt("a@client.example, b@client.example, c@mail.client.example")])
-    assert profile_of(baseline).roles["to"] == RoleHistory(1, {"client.example": Seen(1, 0, 0)})
+    assert domains(profile_of(baseline).roles["to"]) == RoleHistory(1, {"client.example": Seen(1, 0, 0)})
 
 
 def test_the_levels_and_the_day_are_the_callers() -> None:
@@ -547,7 +552,7 @@ def test_the_record_that_the_next_test_spoils_is_whole(tmp_path: Path) -> None:
     path.write_text(json.dumps(record()), encoding="utf-8")
     profile = profile_of(Baseline.load(path))
     assert profile.seen == Seen(3, DAY, DAY + 1)
-    assert profile.roles["to"] == RoleHistory(3, {"client.example": Seen(3, DAY, 0)})
+    assert domains(profile.roles["to"]) == RoleHistory(3, {"client.example": Seen(3, DAY, 0)})
 
 
 @pytest.mark.parametrize(

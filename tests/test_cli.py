@@ -87,11 +87,13 @@ def mailbox(numbers: range, *more: str) -> str:
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Mail, and a baseline that knows it."""
+    """Mail, a baseline that knows it, and the key of that."""
     (tmp_path / "clean.eml").write_text(receipt(201))
     (tmp_path / "tapped.eml").write_text(receipt(202, f"Bcc: {STRANGER}"))
     (tmp_path / "archive.mbox").write_text(mailbox(range(40)))
-    Guard().learn(read(tmp_path / "archive.mbox")).save(tmp_path / "baseline.json")
+    key = b"the key of all baselines here"
+    (tmp_path / "headerguard.key").write_bytes(key)
+    Guard(baseline=Baseline(key)).learn(read(tmp_path / "archive.mbox")).save(tmp_path / "baseline.json")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")

@@ -36,6 +36,7 @@ STREET = (
     "finding",
     "riders",
     "novelty",
+    "pseudonym",
     "profile",
     "baseline",
     "incident",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from tldextract import TLDExtract
 
-__all__ = ["BUNDLED", "Address", "SuffixList", "to_a_label"]
+__all__ = ["BUNDLED", "FREEMAIL", "Address", "SuffixList", "to_a_label"]
 
 
 _GMAIL = frozenset(("gmail.com", "googlemail.com"))
@@ -89,6 +89,19 @@ _ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 
 # ---- domains ---------------------------------------------------------------------------------------------------------
+
+
+FREEMAIL = frozenset(
+    (
+        "126.com", "163.com", "aol.com", "free.fr", "freenet.de", "gmail.com", "gmx.at", "gmx.ch", "gmx.com",
+        "gmx.de", "gmx.net", "googlemail.com", "hotmail.com", "hotmail.co.uk", "hotmail.fr", "icloud.com",
+        "laposte.net", "libero.it", "live.com", "mac.com", "mail.com", "mail.ru", "me.com", "msn.com", "naver.com",
+        "orange.fr", "outlook.com", "outlook.de", "pm.me", "proton.me", "protonmail.com", "qq.com", "rediffmail.com",
+        "rocketmail.com", "t-online.de", "wanadoo.fr", "web.de", "wp.pl", "yahoo.co.jp", "yahoo.co.uk", "yahoo.com",
+        "yahoo.de", "yahoo.fr", "yandex.com", "yandex.ru", "ymail.com", "zoho.com",
+    )
+)  # fmt: skip
+"""Providers at which one address says nothing about the next."""
 
 
 class SuffixList:

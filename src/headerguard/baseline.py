@@ -13,10 +13,10 @@ import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from headerguard.address import BUNDLED, SuffixList
+from headerguard.address import BUNDLED, FREEMAIL, Address, SuffixList
 from headerguard.address_list import Tier
 from headerguard.errors import BaselineError
-from headerguard.fields import MARKED, Role
+from headerguard.fields import HIDDEN, MARKED, Role
 from headerguard.message import Mark, Message, Sighting
 from headerguard.novelty import JUDGED, Novelty, shipped
 from headerguard.profile import (
@@ -39,6 +39,7 @@ from headerguard.profile import (
     profile_at,
     profile_record,
 )
+from headerguard.pseudonym import NULL_PATH, Pseudonyms, is_kept, of_this_process
 from headerguard.riders import Riders, company_of
 from headerguard.stream import Level, level_key
 
@@ -51,16 +52,24 @@ _COUNTED = frozenset((Role.FROM, Role.REPLY, Role.TO, Role.CC, Role.BCC))
 """Roles whose absence is counted for the odds, one a family."""
 _OURS = LEARNED_ROLES - {Role.TO, Role.CC, Role.RESENT_TO, Role.RESENT_CC}
 """Those that whoever is written to has no part in."""
+_RETURNED = frozenset((Role.REPLY, Role.RECEIPT, Role.BOUNCE))
+"""Those whose addresses may hold a number or a recipient, and are the same mailbox for all that."""
 _NAMED = frozenset(("stream", "template", "campaign", "tag", "list"))
 
 
 class Baseline:
     """Everything learned, by level of stream. `learn` changes it in place; `merge` makes a new one."""
 
-    __slots__ = ("_homes", "_seen_in_role", "_subjects", "novelty", "riders", "streams")
+    __slots__ = ("_homes", "_seen_in_role", "_subjects", "novelty", "pseudonyms", "riders", "streams")
 
-    def __init__(self) -> None:
-        """Start with nothing known."""
+    def __init__(self, key: bytes | None = None) -> None:
+        """Start with nothing known. `key` hides the exact addresses of closed roles.
+
+        Without one they are known in this process alone, and no file holds them. Raises ValueError for a key under 16
+        octets.
+        """
+        self.pseudonyms = of_this_process() if key is None else Pseudonyms(key)
+        """What stands for an address."""
         self.streams: dict[str, Profile] = {}
         """Profiles by level key (account/kind:value)."""
         self._subjects: dict[str, set[str] | None] = {}  # author key -> keys of its subject levels; None: crowded
@@ -109,13 +118,20 @@ class Baseline:
                 yield self.riders[place]
 
     def has_seen(self, domain: str) -> bool:
-        """Whether any stream has shown a registrable domain in a role that nobody gets into by signing up."""
+        """Whether any stream has shown a registrable domain in a closed role that nobody gets into by signing up.
+
+        A provider of free mail is nobody in particular.
+        """
         if self._seen_in_role is None:
-            histories = [
+            histories = (
                 profile.roles[role] for profile in self.streams.values() for role in profile.roles.keys() & _OURS
-            ]
-            self._seen_in_role = {value for history in histories for value in history.values or ()}
-        return domain in self._seen_in_role
+            )
+            self._seen_in_role = {value for history in histories if history.closed for value in history.values or ()}
+        return domain in self._seen_in_role and domain not in FREEMAIL
+
+    def pseudonym(self, role: Role, address: Address) -> str:
+        """What an address is known by in a role: its mailbox, without what is of one message only."""
+        return self.pseudonyms.of(address, lasting=role in _RETURNED)
 
     # ---- learning
 
@@ -130,7 +146,8 @@ class Baseline:
     ) -> None:
         """Add one message at every level.
 
-        `without`: (role, registrable domain) pairs that must not become known; `hearsay` tells what proves nothing.
+        `without`: (role, registrable domain) pairs that must not become known, nor any address there; `hearsay` tells
+        what proves nothing.
         """
         levels = tuple(message.levels if levels is None else levels)
         company = company_of(message, suffixes)
@@ -139,31 +156,41 @@ class Baseline:
         roles: dict[str, set[str]] = _stated(message, suffixes, without, hearsay)
         roles[PARTIES] = {bucket(len(set(company.shown.values())) or 1)}  # what is flagged once is known from then on
         roles[CONCEALED] = {bucket(len(company.hidden))}
-        hidden: set[str] | None = None
         if message.envelope is not None:
             roles[Role.ENVELOPE] = set()  # observed; that nobody was hidden in it is knowledge too
-        for sighting in message.sightings_of(LEARNED_ROLES):
-            if sighting.tier is Tier.CANDIDATE:
-                continue  # what only some readers see must not become known to all
-            if hearsay is not None and hearsay(sighting):
-                continue
-            if sighting.role is Role.ENVELOPE:
-                if hidden is None:
-                    hidden = {r.address.key for r in message.recipients if r.hidden and not message.is_expanded(r)}
-                    if message.shows_destination:  # an event or a journal tells of the envelope as well
-                        roles.setdefault(Role.ENVELOPE, set())
-                if sighting.address.key not in hidden:
-                    continue
-            domain = suffixes.registrable_domain(sighting.address.domain)
-            if not without or (sighting.role, domain) not in without:
-                roles.setdefault(sighting.role, set()).add(domain)
         profiles = [self._profile_to_learn(level) for level in levels]
+        learning = [profile for profile in profiles if profile is not None]
+        addresses: dict[str, set[str]] = {}
+        tracked: dict[Role, bool] = {}
+        if message.has_null_path:
+            roles[Role.BOUNCE], addresses[Role.BOUNCE] = set(), {self.pseudonym(Role.BOUNCE, NULL_PATH)}
+        for sighting in _learned(message, roles, hearsay):
+            role, address = sighting.role, sighting.address
+            domain = suffixes.registrable_domain(address.domain)
+            if without and (role, domain) in without:
+                continue
+            roles.setdefault(role, set()).add(domain)
+            if role not in tracked:
+                tracked[role] = _is_tracked(role, learning)
+            if tracked[role]:
+                addresses.setdefault(role, set()).add(self.pseudonym(role, address))
         if profiles and (finest := profiles[0]):
             self._learn_novelty(finest, roles)
-        for profile in filter(None, profiles):
-            profile.learn(roles, day)
-        if self._seen_in_role is not None:
-            self._seen_in_role.update(value for role in roles.keys() & _OURS for value in roles[role])
+        for profile in learning:
+            self._vouch(profile, profile.learn(roles, day, addresses), roles)
+
+    def _vouch(self, profile: Profile, changed: Collection[str], roles: Mapping[str, set[str]]) -> None:
+        """Keep what all streams together have shown in closed roles as it would be found by looking at all of them."""
+        vouched = self._seen_in_role
+        if vouched is None or not changed:
+            return
+        for role in _OURS.intersection(changed):
+            history = profile.roles[role]
+            if history.closed:
+                vouched.update(history.values or ())
+            elif history.opened(roles[role]):
+                self._seen_in_role = None  # what it showed while it was closed is no evidence any more
+                return
 
     def _learn_novelty(self, profile: Profile, roles: Mapping[str, set[str]]) -> None:
         """Count, at the finest level, what the message brings that the stream has not shown."""
@@ -213,8 +240,14 @@ class Baseline:
     # ---- joining and comparing
 
     def merge(self, *others: Baseline) -> Baseline:
-        """A new baseline that holds what this one and the others hold."""
+        """A new baseline that holds what this one and the others hold, under the first key that any of them has.
+
+        Addresses that were learned under different keys stay beside each other: those of another key say nothing, and
+        come to life again with theirs.
+        """
         merged = Baseline()
+        kept = [source.pseudonyms for source in (self, *others) if is_kept(source.pseudonyms.name)]
+        merged.pseudonyms = kept[0] if kept else self.pseudonyms
         for source in (self, *others):
             for key, profile in source.streams.items():
                 merged.streams.setdefault(key, Profile()).add(profile)
@@ -279,8 +312,11 @@ class Baseline:
             raise BaselineError(f"{os.fspath(path)}: cannot be written: {error.strerror}") from error
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Baseline:
-        """Read a file that `save` wrote, or that people merged by hand. Raises BaselineError that names the place."""
+    def load(cls, path: str | os.PathLike[str], key: bytes | None = None) -> Baseline:
+        """Read a file that `save` wrote, or that people merged by hand. Raises BaselineError that names the place.
+
+        `key` is what exact addresses were learned under; without it, or with another one, they cannot be judged.
+        """
         name = os.fspath(path)
         try:
             with open(path, encoding="utf-8") as file:
@@ -290,12 +326,12 @@ class Baseline:
         except (ValueError, RecursionError) as error:
             raise BaselineError(f"{name}: is not a baseline: {_place(error)}") from error
         try:
-            return cls._from_dict(data)
+            return cls._from_dict(data, key)
         except MalformedError as error:
             raise BaselineError(f"{name}: {error}") from None
 
     @classmethod
-    def _from_dict(cls, data: Any) -> Baseline:
+    def _from_dict(cls, data: Any, key: bytes | None = None) -> Baseline:
         top = mapping_at(data, "the file")
         schema = top.get("schema")
         if schema != SCHEMA:
@@ -303,11 +339,11 @@ class Baseline:
             raise MalformedError(
                 f"schema {schema!r} {'is newer than this program reads' if known else 'is unknown'} ({SCHEMA})"
             )
-        baseline = cls()
-        for key, record in mapping_at(top.get("streams"), "streams").items():
-            if any("\ud800" <= char <= "\udfff" for char in key):
-                raise MalformedError(f"streams[{key!a}] is no text")
-            baseline.streams[key] = profile_at(record, f"streams[{key!r}]")
+        baseline = cls(key)
+        for level, record in mapping_at(top.get("streams"), "streams").items():
+            if any("\ud800" <= char <= "\udfff" for char in level):
+                raise MalformedError(f"streams[{level!a}] is no text")
+            baseline.streams[level] = profile_at(record, f"streams[{level!r}]")
         crowded = top.get("crowded", [])
         if not isinstance(crowded, list) or not all(isinstance(author, str) for author in crowded):
             raise MalformedError("crowded is not a list of strings")
@@ -318,6 +354,43 @@ class Baseline:
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise MalformedError(f"novelty is not what it should be: {type(error).__name__}: {error}") from None
         return baseline
+
+
+def _is_tracked(role: Role, profiles: Iterable[Profile]) -> bool:
+    """Whether any of the profiles keeps exact addresses of a role."""
+    for profile in profiles:
+        history = profile.roles.get(role)
+        if history is None or history.addresses is not None:
+            return True
+    return False
+
+
+def _learned(
+    message: Message, roles: dict[str, set[str]], hearsay: Callable[[Sighting | Mark], bool] | None
+) -> Iterator[Sighting]:
+    """The addresses of a message that are learned; the role of the envelope is entered where it counts as observed.
+
+    Whoever a report or an automatic answer goes to wrote first, and anybody can: who is hidden in one is not learned.
+    """
+    hidden: set[str] | None = None
+    answer: bool | None = None
+    for sighting in message.sightings_of(LEARNED_ROLES):
+        if sighting.tier is Tier.CANDIDATE:
+            continue  # what only some readers see must not become known to all
+        if hearsay is not None and hearsay(sighting):
+            continue
+        if sighting.role is Role.ENVELOPE:
+            if hidden is None:
+                hidden = {r.address.key for r in message.recipients if r.hidden and not message.is_expanded(r)}
+                if message.shows_destination:  # an event or a journal tells of the envelope as well
+                    roles.setdefault(Role.ENVELOPE, set())
+            if sighting.address.key not in hidden:
+                continue
+        if sighting.role in HIDDEN:
+            answer = message.is_answer if answer is None else answer
+            if answer:
+                continue
+        yield sighting
 
 
 def _company_places(account: str | None, stream: Level | None) -> Iterator[str]:

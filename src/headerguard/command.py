@@ -21,8 +21,10 @@ from headerguard.fields import Role
 from headerguard.finding import Severity
 from headerguard.guard import Guard
 from headerguard.message import Message
+from headerguard.pseudonym import Pseudonyms
 from headerguard.rendering.joined import joined_line, joined_record, joined_report, joined_text
 from headerguard.rule import Compared
+from headerguard.seal import make_key, read_key
 from headerguard.sources import read, total
 from headerguard.terminal import Tally, Terminal, dumps, label, render, show_record, stream, visible
 
@@ -84,16 +86,30 @@ def _configuration(arguments: Namespace, terminal: Terminal) -> Config:
     return config
 
 
-def _baseline(path: str | None, *, new: bool = False) -> Baseline:
+def _baseline(path: str | None, *, new: bool = False, key: bytes | None = None) -> Baseline:
     """The baseline of a file. One that does not exist is empty if it may be `new`, else a BaselineError."""
     if path is None or (new and not os.path.exists(path)):
         folder = os.path.dirname(path or "")
         if folder and not os.path.isdir(folder):
             raise BaselineError(f"{path}: cannot be written: there is no directory {folder}")
-        return Baseline()
+        return Baseline(key)
     if not os.path.exists(path):
         raise BaselineError(f"{path}: there is no such baseline; headerguard learn PATH --baseline {path} makes it")
-    return Baseline.load(path)
+    return Baseline.load(path, key)
+
+
+def _key(path: str | None, config: Config) -> bytes | None:
+    """The key of a baseline that is to be judged by, if it is there."""
+    return read_key(config.key_of(path)) if path else None
+
+
+def _to_add_to(path: str, config: Config, terminal: Terminal) -> Baseline:
+    """The baseline to learn into, new or not, under its key, which is made where there is none."""
+    baseline, key_path = _baseline(path, new=True), config.key_of(path)
+    baseline.pseudonyms = Pseudonyms(_key(path, config) or make_key(key_path))
+    if any(profile.has_strange_addresses(baseline.pseudonyms.name) for profile in baseline.streams.values()):
+        terminal.say(f"{path}: holds exact addresses under another key than that in {key_path}; they cannot be judged")
+    return baseline
 
 
 def _to_learn_into(arguments: Namespace, config: Config) -> str:
@@ -132,7 +148,8 @@ def check(arguments: Namespace, terminal: Terminal) -> int:
     """Judge. Machines get their format on standard output, and the line about all of it goes elsewhere."""
     config = _configuration(arguments, terminal)
     path: str | None = _to_learn_into(arguments, config) if arguments.learn else arguments.baseline or config.baseline
-    guard = Guard(baseline=_baseline(path, new=arguments.learn), config=config)
+    adding = _to_add_to(path, config, terminal) if path and arguments.learn else None
+    guard = Guard(baseline=adding or _baseline(path, key=_key(path, config)), config=config)
     tally = Tally()
     with _reading(arguments, terminal, tally) as messages:
         reports = map(_judge(guard, arguments), messages)
@@ -163,8 +180,9 @@ def learn(arguments: Namespace, terminal: Terminal) -> int:
     """Learn without judging, and join it with what the baseline holds."""
     config = _configuration(arguments, terminal)
     path = _to_learn_into(arguments, config)
-    earlier = _baseline(path, new=True)
-    guard, tally = Guard(rules=(), config=config), Tally()
+    earlier, learned = _to_add_to(path, config, terminal), Baseline()
+    learned.pseudonyms = earlier.pseudonyms
+    guard, tally = Guard(rules=(), baseline=learned, config=config), Tally()
     domains: set[str] = set()
     with _reading(arguments, terminal, tally) as messages:
         for message in messages:

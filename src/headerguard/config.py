@@ -19,6 +19,7 @@ from headerguard.errors import ConfigError
 from headerguard.fields import Role
 from headerguard.finding import Severity
 from headerguard.provenance import Stage
+from headerguard.pseudonym import key_beside
 from headerguard.rule import Rule, bind, load_rules, near_miss
 from headerguard.rules import BUILTIN, RENAMED
 from headerguard.setting import (
@@ -114,6 +115,8 @@ class Config:
     """Path of a Public Suffix List newer than the bundled one."""
     seal_key: str | None = None
     """Path of the key of seals; `Guard.seal` makes it, for its owner alone to read."""
+    address_key: str | None = None
+    """Path of the key that hides the exact addresses in a baseline; None: beside the baseline, see `key_of`."""
     enable: tuple[str, ...] = ()
     """Ids of rules to run besides the built-in ones."""
     disable: tuple[str, ...] = ()
@@ -130,6 +133,10 @@ class Config:
     """Findings that are accepted for a while."""
     warnings: tuple[str, ...] = ()
     """What is worth saying and stops nothing, a sentence each."""
+
+    def key_of(self, baseline: str) -> str:
+        """Path of the key that hides the exact addresses in a baseline file."""
+        return self.address_key or key_beside(baseline)
 
 
 def find(start: str | os.PathLike[str] = ".") -> Path | None:
@@ -209,6 +216,7 @@ def _config(data: Any, said: Said, base: Path, key: str) -> Config:
         own_domains=frozenset(_own_domains(top, suffixes)),
         suffix_list=suffix_list,
         seal_key=top.get("seal-key", lambda value: str(base / a_text(value))),
+        address_key=top.get("address-key", lambda value: str(base / a_text(value))),
         enable=rules.enabled,
         disable=rules.disabled,
         rules=tuple(rules.bound()),

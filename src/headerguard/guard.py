@@ -33,6 +33,7 @@ __all__ = ["Guard"]
 _NO_ENVELOPE = "no envelope: a recipient that a relay added, or that Bcc named before this copy, is invisible here"
 _PART = "the envelope may be a part of the message: a recipient of another transaction is invisible here"
 _DELIVERED = "delivered copy: a Bcc field is removed before delivery, so its absence proves nothing"
+_OTHER_KEY = "the key under which the stream learned exact addresses is not here: they are not judged, domains are"
 _NO_DESTINATION = "no destination field: nobody in the envelope of this copy can be called hidden"
 
 _UNMET = {
@@ -74,16 +75,18 @@ class Guard:
 
     @classmethod
     def from_config(cls, path: str | PathLike[str]) -> Guard:
-        """A guard as a configuration file describes it, with the baseline that the file names where that exists.
+        """A guard as a configuration file describes it, with the baseline and the key that it names where these exist.
 
         Raises ConfigError with every problem of the file, and BaselineError for a baseline that cannot be read.
         """
         import os
 
         config = load(path)
-        baseline = None
+        key = read_key(config.key_of(config.baseline) if config.baseline else config.address_key)
         if config.baseline and os.path.exists(config.baseline):
-            baseline = Baseline.load(config.baseline)
+            baseline = Baseline.load(config.baseline, key)
+        else:
+            baseline = Baseline(key)
         return cls(baseline=baseline, config=config)
 
     # ---- intent
@@ -240,6 +243,8 @@ class Guard:
             yield from blind_spots(message.origin.kind)
         if known.profile is not None:
             yield from self._gaps(known.profile, known)
+            if known.profile.has_strange_addresses(self.baseline.pseudonyms.name):
+                yield _OTHER_KEY
         else:
             profile = self.baseline.streams.get(stream.key)
             held = profile.messages if profile else 0

@@ -329,6 +329,25 @@ class Message:
         return None if name.startswith("subject:- ") else name
 
     @property
+    def has_null_path(self) -> bool:
+        """Whether nobody is told of its failures: the reverse-path is null (RFC 5321 section 4.5.5)."""
+        if self.envelope is not None and self.envelope.mail_from is not None:
+            return not self.envelope.mail_from.strip(" <>")
+        if "return-path" not in self.names:
+            return False
+        return self.header.all("return-path")[0].text.strip() == "<>"
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether it is a report (RFC 6522) or an automatic answer (RFC 3834), which go to whoever wrote first."""
+        if self.has_null_path:
+            return True
+        if any(field.text.strip().lower().startswith("auto-replied") for field in self.header.all("auto-submitted")):
+            return True
+        types = self.header.all("content-type") if "content-type" in self.names else ()
+        return any(field.text.strip().lower().startswith("multipart/report") for field in types)
+
+    @property
     def correlation(self) -> tuple[str, ...]:
         """The ids that join copies of one logical message: those of the record, Message-ID, the queue id."""
         ids = list(self.record.ids) if self.record else []

@@ -2,22 +2,26 @@
 
 Joining is commutative and associative with the empty profile as identity: counts add, days take the extremes, sets
 unite. A role that shows more different values than a cap is open: its values are dropped for good, which keeps a
-profile small and makes no difference to a judgement, as an open role protects nothing.
+profile small and makes no difference to a judgement, as an open role protects nothing. Of a closed role it holds exact
+addresses as well, as pseudonyms: nobody can read them, and whoever has the key can ask for one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from headerguard.fields import Role
 from headerguard.finding import History
 from headerguard.novelty import JUDGED, Calm, Trend
+from headerguard.pseudonym import LENGTH, is_kept
 
 __all__ = [
     "ACCOUNT",
+    "ADDRESSES_CAP",
     "CLOSED_VALUES",
     "CONCEALED",
     "ENOUGH",
@@ -45,6 +49,8 @@ CLOSED_VALUES = 2
 """A role with at most so many different registrable domains is closed."""
 VALUES_CAP = 256
 """A role with more different values than this is open for good."""
+ADDRESSES_CAP = 16
+"""A role with more different addresses than this is open to any address for good."""
 _TREND = 8
 """Values beyond which nobody asks how the values of a role came."""
 
@@ -97,12 +103,20 @@ class Seen(NamedTuple):
     first: int
     last: int
 
+    def again(self, day: int) -> Seen:
+        """With one message more."""
+        count, first, last = self
+        if day == last:  # as a rule; and this is what learning does most
+            return _new(Seen, (count + 1, first, last))
+        return self + Seen(1, day, day)
+
     def __add__(self, other: Seen) -> Seen:  # type: ignore[override]
         """Join two counts."""
         first = min(self.first, other.first) if self.first and other.first else self.first or other.first
         return Seen(self.count + other.count, first, max(self.last, other.last))
 
 
+_new = tuple.__new__
 _NEVER = Seen(0, 0, 0)
 
 
@@ -127,6 +141,13 @@ class RoleHistory:
     """Messages in which the role occurred."""
     values: dict[str, Seen] | None = field(default_factory=dict)
     """Registrable domains; None: more than VALUES_CAP, so the role is open."""
+    addresses: dict[str, Seen] | None = field(default_factory=dict)
+    """Pseudonyms of exact addresses (see `pseudonym`); None: more than ADDRESSES_CAP, or more domains than a closed
+    role may show, so that any address may stand there."""
+
+    def __post_init__(self) -> None:
+        """Hold no more than is kept."""
+        self._bound()
 
     @property
     def closed(self) -> bool:
@@ -136,14 +157,51 @@ class RoleHistory:
     def add(self, other: RoleHistory) -> None:
         """Join another history of the same role into this one."""
         self.messages += other.messages
-        if self.values is None or other.values is None:
-            self.values = None
-            return
-        for value, seen in other.values.items():
-            known = self.values.get(value)
-            self.values[value] = seen if known is None else known + seen
-        if len(self.values) > VALUES_CAP:
-            self.values = None
+        self.values = _joined(self.values, other.values)
+        self.addresses = _joined(self.addresses, other.addresses)
+        self._bound()
+
+    def learn(self, values: Iterable[str], addresses: Iterable[str], day: int) -> bool:
+        """Add one message; gives whether that may have closed or opened the role."""
+        self.messages += 1
+        grown = _count(self.values, values, day)
+        if _count(self.addresses, addresses, day) or grown:
+            self._bound()
+        return grown or self.messages == ENOUGH
+
+    def opened(self, values: Collection[str]) -> bool:
+        """Whether a message with these values that was just learned may have opened a closed role."""
+        known = self.values or {}
+        new = sum(known[value].count == 1 for value in values if value in known)
+        return self.messages > ENOUGH and bool(new) and len(known) - new <= CLOSED_VALUES < len(known)
+
+    def _bound(self) -> None:
+        """Drop what is too much to keep. It depends on what is held alone, so joining and learning drop the same."""
+        values, addresses = self.values, self.addresses
+        if values is not None and len(values) > VALUES_CAP:
+            self.values = values = None
+        if values is None or len(values) > CLOSED_VALUES or (addresses and len(addresses) > ADDRESSES_CAP):
+            self.addresses = None
+
+
+def _count(known: dict[str, Seen] | None, values: Iterable[str], day: int) -> bool:
+    """Count values once more; gives whether any is new."""
+    if known is None:
+        return False
+    held = len(known)
+    for value in values:
+        seen = known.get(value)
+        known[value] = Seen(1, day, day) if seen is None else seen.again(day)
+    return len(known) > held
+
+
+def _joined(one: dict[str, Seen] | None, other: Mapping[str, Seen] | None) -> dict[str, Seen] | None:
+    """Both, added to the first; None where either was too much to keep."""
+    if one is None or other is None:
+        return None
+    for value, seen in other.items():
+        one[value] = one[value] + seen if value in one else seen
+    return one
 
 
 @dataclass(slots=True)
@@ -158,6 +216,7 @@ class Profile:
     """Messages per day (proleptic Gregorian ordinals in UTC); those without a date are left out."""
     _closed: list[frozenset[Role]] = field(default_factory=list, compare=False, repr=False)
     _closed_at: Seen | None = field(default=None, compare=False, repr=False)
+    _strange: bool | None = field(default=None, compare=False, repr=False)
 
     @property
     def messages(self) -> int:
@@ -185,7 +244,9 @@ class Profile:
             return Trend(role, messages, 0, 0, messages)
         if history.values is None or len(history.values) > _TREND:
             return Trend(role, messages, _TREND + 1, _TREND, 0)  # far from closed, and not worth a closer look
-        seen = history.values.values()
+        return self._trend(role, messages, history.values.values())
+
+    def _trend(self, role: Role, messages: int, seen: Collection[Seen]) -> Trend:
         if len(seen) == 1:
             (only,) = seen
             return Trend(role, messages, 1, int(only.count == 1), only.count - 1)
@@ -193,6 +254,29 @@ class Profile:
         since = min(value.count for value in seen if value.first == newest) - 1
         since = max(since, sum(count for day, count in self.days.items() if day > newest))
         return Trend(role, messages, len(seen), sum(value.count == 1 for value in seen), since)
+
+    def address_trend(self, role: Role, key: str) -> Trend | None:
+        """The same as `trend` for exact addresses, of which those under one key count (see `Pseudonyms.name`).
+
+        Its messages are those in which the commonest was seen: what was learned without the key is not known. None
+        where none are known, or so many that any may stand there.
+        """
+        history = self.roles.get(role)
+        if history is None or not history.addresses:
+            return None
+        seen = [seen for address, seen in history.addresses.items() if address.startswith(key)]
+        return self._trend(role, max(value.count for value in seen), seen) if seen else None
+
+    def has_strange_addresses(self, key: str) -> bool:
+        """Whether it holds exact addresses that were learned under another key than this; looked at once."""
+        if self._strange is None:
+            held = (address for history in self.roles.values() for address in history.addresses or ())
+            self._strange = any(is_kept(address) and not address.startswith(key) for address in held)
+        return self._strange
+
+    def knows_address(self, roles: Iterable[Role], pseudonym: str) -> bool:
+        """Whether one of the roles has shown an exact address."""
+        return any(pseudonym in (self.roles[role].addresses or ()) for role in roles if role in self.roles)
 
     @property
     def calm(self) -> Calm:
@@ -273,28 +357,29 @@ class Profile:
         known = sorted(values or {}, key=lambda value: (-(values or {})[value].count, value))
         return History(self.seen.count, day_at(self.seen.first), day_at(self.seen.last), tuple(known[:5]))
 
-    def learn(self, roles: Mapping[str, set[str]], day: int) -> None:
-        """Add one message."""
-        self.seen += Seen(1, day, day)
+    def learn(
+        self, roles: Mapping[str, set[str]], day: int, addresses: Mapping[str, Collection[str]] = MappingProxyType({})
+    ) -> list[str]:
+        """Add one message: the values of every role in it, and the pseudonyms of exact addresses.
+
+        Gives the roles that it may have closed or opened.
+        """
+        self.seen = self.seen.again(day)
         if day:
             self.days[day] = self.days.get(day, 0) + 1
-        for role, domains in roles.items():
+        changed = []
+        for role, values in roles.items():
             history = self.roles.get(role)
             if history is None:
                 history = self.roles[str(role)] = RoleHistory()
-            history.messages += 1
-            values = history.values
-            if values is None:
-                continue
-            for domain in domains:
-                known = values.get(domain)
-                values[domain] = Seen(1, day, day) if known is None else known + Seen(1, day, day)
-            if len(values) > VALUES_CAP:
-                history.values = None
+            if history.learn(values, addresses.get(role, ()), day):
+                changed.append(role)
+        return changed
 
     def add(self, other: Profile) -> None:
         """Join another profile of the same level into this one."""
         self.seen += other.seen
+        self._strange = None
         for day, count in other.days.items():
             self.days[day] = self.days.get(day, 0) + count
         for role, history in other.roles.items():
@@ -327,13 +412,24 @@ def profile_record(profile: Profile) -> dict[str, Any]:
         "roles": {
             str(role): {
                 "messages": history.messages,
-                "values": None
-                if history.values is None
-                else {value: _seen_record(seen) for value, seen in sorted(history.values.items())},
+                "values": _values_record(history.values),
+                **_addresses_record(history),
             }
             for role, history in sorted(profile.roles.items())
         },
     }
+
+
+def _values_record(values: Mapping[str, Seen] | None) -> dict[str, Any] | None:
+    return None if values is None else {value: _seen_record(seen) for value, seen in sorted(values.items())}
+
+
+def _addresses_record(history: RoleHistory) -> dict[str, Any]:
+    """The addresses of a role where there is anything to say that its domains do not tell: an open role has none."""
+    if history.addresses is None:
+        return {"addresses": None} if history.values is not None and len(history.values) <= CLOSED_VALUES else {}
+    kept = {address: seen for address, seen in history.addresses.items() if is_kept(address)}
+    return {"addresses": _values_record(kept)} if kept else {}
 
 
 def _seen(value: Any, where: str) -> Seen:
@@ -371,14 +467,18 @@ def profile_at(record: Any, where: str) -> Profile:
         if role not in {*Role, ACCOUNT, TRACKING_HOST, SETTING, PARTIES, CONCEALED, SHOWN, SEAL}:
             raise MalformedError(f"{place} is not a role")
         messages = _whole(mapping_at(entry, place).get("messages"), f"{place}.messages")
-        values = entry.get("values")
-        history = RoleHistory(messages, None)
-        if values is not None:
-            found = mapping_at(values, f"{place}.values")
-            history.values = {value: _seen(seen, f"{place}.values[{value!r}]") for value, seen in found.items()}
-            if role in SHAPES and not history.values.keys() <= set(_BUCKETS):
-                raise MalformedError(f"{place}.values has a number that is none of {', '.join(_BUCKETS)}")
-            if len(history.values) > VALUES_CAP:
-                history.values = None
+        values = _values(entry.get("values"), f"{place}.values")
+        addresses = _values(entry.get("addresses", {}), f"{place}.addresses")
+        if any(len(address) != LENGTH or not is_kept(address) for address in addresses or ()):
+            raise MalformedError(f"{place}.addresses holds what is no pseudonym")
+        if role in SHAPES and not (values or {}).keys() <= set(_BUCKETS):
+            raise MalformedError(f"{place}.values has a number that is none of {', '.join(_BUCKETS)}")
+        history = RoleHistory(messages, values, addresses)
         profile.roles[role] = history
     return profile
+
+
+def _values(record: Any, where: str) -> dict[str, Seen] | None:
+    if record is None:
+        return None
+    return {value: _seen(seen, f"{where}[{value!r}]") for value, seen in mapping_at(record, where).items()}

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import NamedTuple
 
-from headerguard.address import SuffixList
+from headerguard.address import FREEMAIL, SuffixList
 from headerguard.address_list import Tier
 from headerguard.fields import CATALOGUE, DESTINATION
 from headerguard.message import Envelope, Message
@@ -34,18 +34,6 @@ MAILING = 20
 _KEPT = 16
 CAP = 100_000
 """Addresses that are remembered; past it those that were seen once are forgotten, and a rider needs longer to show."""
-
-FREEMAIL = frozenset(
-    (
-        "126.com", "163.com", "aol.com", "free.fr", "freenet.de", "gmail.com", "gmx.at", "gmx.ch", "gmx.com",
-        "gmx.de", "gmx.net", "googlemail.com", "hotmail.com", "hotmail.co.uk", "hotmail.fr", "icloud.com",
-        "laposte.net", "libero.it", "live.com", "mac.com", "mail.com", "mail.ru", "me.com", "msn.com", "naver.com",
-        "orange.fr", "outlook.com", "outlook.de", "pm.me", "proton.me", "protonmail.com", "qq.com", "rediffmail.com",
-        "rocketmail.com", "t-online.de", "wanadoo.fr", "web.de", "wp.pl", "yahoo.co.jp", "yahoo.co.uk", "yahoo.com",
-        "yahoo.de", "yahoo.fr", "yandex.com", "yandex.ru", "ymail.com", "zoho.com",
-    )
-)  # fmt: skip
-"""Providers at which one address says nothing about the next."""
 
 Party = str
 """Who belongs together: a registrable domain, or one address at a provider of free mail."""

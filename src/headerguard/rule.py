@@ -122,8 +122,8 @@ class Known:
         return self.baseline.odds(self.profile, role, domain) if self.profile else None
 
     def seen_anywhere(self, domain: str) -> bool:
-        """Whether any stream has shown a registrable domain in a role that is not open to the public."""
-        return self.baseline.has_seen(domain)
+        """Whether any stream has shown a registrable domain in a closed role; the operator's own tell nobody apart."""
+        return domain not in self.own_domains and self.baseline.has_seen(domain)
 
     def registrable(self, address: Address) -> str:
         """The registrable domain by the configured list."""

@@ -107,11 +107,16 @@ def registrable(subject: str) -> str:
 
 
 def forget(baseline: Baseline, domain: str) -> int:
-    """Remove a registrable domain from every role of every stream; gives the number of roles that held it."""
+    """Remove a registrable domain from every role of every stream; gives the number of roles that held it.
+
+    Exact addresses of such a role go with it, as nobody can tell which of them are there.
+    """
     held = 0
     for profile in baseline.streams.values():
         for history in profile.roles.values():
-            held += history.values is not None and history.values.pop(domain, None) is not None
+            if history.values is not None and history.values.pop(domain, None) is not None:
+                held += 1
+                history.addresses = {} if history.addresses is not None else None
     return held
 
 

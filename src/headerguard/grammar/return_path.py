@@ -9,7 +9,7 @@ from headerguard.address_list import Reading, lex
 from headerguard.grammar.name import Name, account_of
 from headerguard.role import Role
 
-__all__ = ["read_path", "return_path"]
+__all__ = ["lasting_path", "read_path", "return_path"]
 
 _NULL_PATH = re.compile(r"[ \t\r\n]*+<?[ \t\r\n]*+>?[ \t\r\n]*+")
 
@@ -65,6 +65,33 @@ def return_path(value: str) -> Iterator[Name]:
         for local, role in _encoded(found["head"]):
             yield Name("address", f"{local}@{found['domain']}", role)
 
+
+def lasting_path(path: str) -> str:
+    """What of a reverse-path (or of an address for replies) is the same from one message to the next.
+
+    The author behind a tag (BATV); an SRS path without the author that it hides; else without the recipient that it
+    encodes, and numbers, hashes and other words that hold a digit, or are too long for a word, as "#". What is longer
+    than a path can be (RFC 5321 section 4.5.3.1.3) stays as it is.
+    """
+    if len(path) > _LONGEST:
+        return path
+    local, at, domain = path.rpartition("@")
+    while found := _BATV.fullmatch(path):
+        local, domain = found["local"] or found["old"], found["domain"]
+        path = f"{local}@{domain}"
+    if _SRS.match(path):
+        return f"srs#@{domain}"
+    if "=" in local:
+        for name in return_path(path):
+            if name.role is Role.ENVELOPE:
+                local = local.replace("=".join(name.value.rsplit("@", 1)), "#")
+    return _SEVERAL.sub("#", _TOKEN.sub("#", local)) + at + domain
+
+
+_LONGEST = 320
+_TOKEN = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[^\W_]*\d[^\W_]*|[^\W_]{20,}", re.IGNORECASE)
+"""A UUID, a word with a digit in it, a word that is none."""
+_SEVERAL = re.compile(r"#(?:[^\w@]{0,3}_?#)+")
 
 _PATHS = (("mandrill", _MANDRILL_PATH), ("sendgrid", _SENDGRID_PATH), ("mailchimp", _MAILCHIMP_PATH))
 
