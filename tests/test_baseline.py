@@ -286,8 +286,11 @@ def mails(draw: st.DrawFn) -> tuple[Message, int]:
     return mail(*lines, account=account, envelope=envelope), draw(st.sampled_from((0, DAY, DAY + 1, DAY - 3)))
 
 
+KEY = bytes(range(32))
+
+
 def state(dated: Iterable[tuple[Message, int]]) -> Baseline:
-    baseline = Baseline()
+    baseline = Baseline(KEY)
     for message, day in dated:
         baseline.learn(message, day=day)
     return baseline
@@ -298,8 +301,15 @@ def written(baseline: Baseline) -> str:
 
 
 def streams(baseline: Baseline) -> str:
-    """What is written, but for the odds: these count what each message brought at the time, so order matters to them."""
-    return json.dumps(baseline.as_dict() | {"novelty": None}, sort_keys=True)
+    """What is written, but for the odds: these count what each message brought at the time, so order matters to them.
+
+    So it does to how many messages there were before a rider turned up, and who was a resident then.
+    """
+    riders = {
+        place: (riders.messages, {key: (r.count, r.day, r.partners) for key, r in sorted(riders.companions.items())})
+        for place, riders in sorted(baseline.riders.items())
+    }
+    return json.dumps(baseline.as_dict() | {"novelty": None, "riders": riders}, sort_keys=True, default=sorted)
 
 
 _CAPS = st.sampled_from(((256, 256), (2, 2), (1, 1), (2, 3)))
@@ -362,7 +372,7 @@ def test_what_is_learned_after_joining_or_loading_counts_the_same(
 ) -> None:
     with caps(*cap):
         continued = state(one).merge(Baseline())
-        loaded = Baseline._from_dict(json.loads(written(state(one))))
+        loaded = Baseline._from_dict(json.loads(written(state(one))), KEY)
         for message, day in other:
             continued.learn(message, day=day)
             loaded.learn(message, day=day)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headerguard import Envelope, Finding, Guard, Message, Severity, riders
+from headerguard import Baseline, BaselineError, Envelope, Finding, Guard, Message, Severity, riders
 from headerguard.address import BUNDLED
 from headerguard.riders import NOBODY, Riders, company_of
 
@@ -52,7 +55,7 @@ def test_state_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         found.learn({f"u{number}@a{number}.example": f"a{number}.example", "copy@arxxwalls.com": "arxxwalls.com"})
         assert len(found.companions) <= 101
     assert found.count("copy@arxxwalls.com") == 5_000
-    assert len(found.companions["copy@arxxwalls.com"].partners) == 16
+    assert len(found.companions[found.pseudonym("copy@arxxwalls.com")].partners) == 16
     assert found.forgotten > 4_000
 
 
@@ -299,3 +302,74 @@ def test_an_account_has_riders_of_its_own() -> None:
     leaky = group(50, "copy@arxxwalls.com")
     assert found(guard, leaky, "riding-recipient", account="one")
     assert found(guard, leaky, "riding-recipient", account="two") == []
+
+
+# ---- the file
+
+KEY = bytes(range(32))
+
+
+def riding(baseline: Baseline) -> Guard:
+    """A guard that has seen one address beside two unrelated ones; the next one is the third."""
+    guard = Guard(baseline=baseline)
+    for number in range(30):
+        guard.observe(group(number))
+    for number in range(30, 32):
+        guard.observe(group(number, "copy@arxxwalls.com"))
+    return guard
+
+
+def test_who_rides_along_is_known_after_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "baseline.json"
+    riding(Baseline(KEY)).baseline.save(path)
+    assert found(Guard(baseline=Baseline.load(path, KEY)), group(50, "copy@arxxwalls.com"), "riding-recipient")
+    assert not found(Guard(baseline=Baseline.load(path, KEY)), group(50, "other@arxxwalls.com"), "riding-recipient")
+    assert not found(Guard(baseline=Baseline.load(path)), group(50, "copy@arxxwalls.com"), "riding-recipient")
+
+
+def test_no_file_tells_an_address(tmp_path: Path) -> None:
+    path = tmp_path / "baseline.json"
+    baseline = riding(Baseline(KEY)).baseline
+    baseline.save(path)
+    text, (riders,) = path.read_text(), [r for place, r in baseline.riders.items() if place.endswith("/account:")]
+    assert len(json.loads(text)["riders"]["-/account:"]["companions"]) == len(riders.companions) > 10
+    assert "copy" not in text
+    assert "agent" not in text
+    riding(Baseline()).baseline.save(path)
+    assert json.loads(path.read_text())["riders"]["-/account:"]["companions"] == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        (lambda riders: riders.pop("companions"), "riders['-/account:'] has no object of companions"),
+        (lambda riders: riders.update(messages=-1), "riders['-/account:'].messages is not a whole number"),
+        (
+            lambda riders: riders["companions"].update(a="1 - 0 0"),
+            "riders['-/account:'].companions['a'] is out of range",
+        ),
+        (lambda riders: riders["companions"].update(b="1 x 0 0"), "companions['b'] is not count, day"),
+        (lambda riders: riders["companions"].update(b=5), "companions['b'] is not count, day"),
+    ],
+)
+def test_a_spoiled_record_is_named(tmp_path: Path, change: object, place: str) -> None:
+    path = tmp_path / "baseline.json"
+    riding(Baseline(KEY)).baseline.save(path)
+    data = json.loads(path.read_text())
+    change(data["riders"]["-/account:"])  # type: ignore[operator]
+    path.write_text(json.dumps(data))
+    with pytest.raises(BaselineError) as caught:
+        Baseline.load(path)
+    assert place in str(caught.value)
+
+
+def test_what_was_forgotten_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from headerguard.upkeep import described
+
+    assert not [line for line in described(riding(Baseline(KEY)).baseline, None) if "forgotten" in line]
+    monkeypatch.setattr(riders, "CAP", 10)
+    baseline = riding(Baseline(KEY)).baseline
+    baseline.save(tmp_path / "b.json")
+    (account, stream) = [line for line in described(Baseline.load(tmp_path / "b.json"), None) if "forgotten" in line]
+    assert "companions were forgotten, as there are too many" in account
+    assert stream.startswith("stream 'template:receipt'")

@@ -34,6 +34,7 @@ STREET = (
     "recipient",
     "message",
     "finding",
+    "pseudonym",
     "riders",
     "novelty",
     "pseudonym",

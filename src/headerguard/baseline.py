@@ -40,7 +40,7 @@ from headerguard.profile import (
     profile_record,
 )
 from headerguard.pseudonym import NULL_PATH, Pseudonyms, is_kept, of_this_process
-from headerguard.riders import Riders, company_of
+from headerguard.riders import Riders, company_of, riders_at, riders_record
 from headerguard.stream import Level, level_key
 
 __all__ = ["SCHEMA", "SUBJECTS_CAP", "Baseline", "mark_known"]
@@ -63,7 +63,7 @@ class Baseline:
     __slots__ = ("_homes", "_seen_in_role", "_subjects", "novelty", "pseudonyms", "riders", "streams")
 
     def __init__(self, key: bytes | None = None) -> None:
-        """Start with nothing known. `key` hides the exact addresses of closed roles.
+        """Start with nothing known. `key` hides exact addresses, and which are the same.
 
         Without one they are known in this process alone, and no file holds them. Raises ValueError for a key under 16
         octets.
@@ -76,7 +76,7 @@ class Baseline:
         self.novelty = Novelty(shipped())
         """What all streams together tell about new domains, beside what was shipped."""
         self.riders: dict[str, Riders] = {}
-        """Who was beside whom, by account and by stream that has a name; forgotten when the process ends."""
+        """Who was beside whom, by account and by stream that has a name."""
         self._seen_in_role: set[str] | None = None
         self._homes: dict[str, set[str]] | None = None  # kind:value -> level keys, whatever the account
 
@@ -115,7 +115,14 @@ class Baseline:
         """Who was beside whom in an account, and in one of its streams."""
         for place in _company_places(account, stream):
             if place in self.riders:
-                yield self.riders[place]
+                yield self._riders_at(place)
+
+    def _riders_at(self, place: str) -> Riders:
+        riders = self.riders.get(place)
+        if riders is None:
+            riders = self.riders[place] = Riders()
+        riders.pseudonym = self.pseudonyms.of_text
+        return riders
 
     def has_seen(self, domain: str) -> bool:
         """Whether any stream has shown a registrable domain in a closed role that nobody gets into by signing up.
@@ -152,7 +159,7 @@ class Baseline:
         levels = tuple(message.levels if levels is None else levels)
         company = company_of(message, suffixes)
         for place in _company_places(message.account, levels[0] if levels else None):
-            self.riders.setdefault(place, Riders()).learn(company.everybody, day)
+            self._riders_at(place).learn(company.everybody, day)
         roles: dict[str, set[str]] = _stated(message, suffixes, without, hearsay)
         roles[PARTIES] = {bucket(len(set(company.shown.values())) or 1)}  # what is flagged once is known from then on
         roles[CONCEALED] = {bucket(len(company.hidden))}
@@ -289,6 +296,7 @@ class Baseline:
             "schema": SCHEMA,
             "crowded": list(self.crowded),
             "novelty": self.novelty.as_dict(),
+            "riders": {place: riders_record(self.riders[place]) for place in sorted(self.riders)},
             "streams": {key: profile_record(self.streams[key]) for key in sorted(self.streams)},
         }
 
@@ -344,6 +352,11 @@ class Baseline:
             if any("\ud800" <= char <= "\udfff" for char in level):
                 raise MalformedError(f"streams[{level!a}] is no text")
             baseline.streams[level] = profile_at(record, f"streams[{level!r}]")
+        for place, record in mapping_at(top.get("riders", {}), "riders").items():
+            try:
+                baseline.riders[place] = riders_at(record)
+            except ValueError as error:
+                raise MalformedError(f"riders[{place!a}]{error}") from None
         crowded = top.get("crowded", [])
         if not isinstance(crowded, list) or not all(isinstance(author, str) for author in crowded):
             raise MalformedError("crowded is not a list of strings")

@@ -41,7 +41,7 @@ class Pseudonyms:
         name = _text(blake2b(b"name", key=self._key, digest_size=_NAME).digest())
         self.name = _PASSING + name[1:] if passing else name
         """What every pseudonym under this key begins with: four characters that tell the key and give nothing away."""
-        self._remembered: dict[tuple[Address, bool], str] = {}
+        self._remembered: dict[tuple[Address, bool] | str, str] = {}
 
     def __repr__(self) -> str:
         """Keep the key out of logs."""
@@ -51,13 +51,23 @@ class Pseudonyms:
         """That of a mailbox, whichever way its address is written; `lasting`: of what is the same in every message."""
         found = self._remembered.get((address, lasting))
         if found is None:
-            text = lasting_path(address.canonical) if lasting else address.canonical
+            found = self.of_text(lasting_path(address.canonical) if lasting else address.canonical)
+            self._remember((address, lasting), found)
+        return found
+
+    def of_text(self, text: str) -> str:
+        """That of a canonical address, or of what else is one of its kind."""
+        found = self._remembered.get(text)
+        if found is None:
             digest = blake2b(text.encode("utf-8", "surrogatepass"), key=self._key, digest_size=_HASH).digest()
             found = self.name + _text(digest)
-            if len(self._remembered) >= _REMEMBERED:
-                self._remembered.clear()
-            self._remembered[address, lasting] = found
+            self._remember(text, found)
         return found
+
+    def _remember(self, what: tuple[Address, bool] | str, pseudonym: str) -> None:
+        if len(self._remembered) >= _REMEMBERED:
+            self._remembered.clear()
+        self._remembered[what] = pseudonym
 
 
 def is_kept(pseudonym: str) -> bool:

@@ -4,22 +4,35 @@ Whoever has an account's mail copied to himself stands beside one customer after
 at which domain he is, makes no difference to that (ChunkHost 2014: an account-wide blind copy leaves no header). What
 is kept of each address that was ever beside an unrelated one is how often, since when, and a few hashes of whom it was
 beside. Counts add, days take the earlier, hashes unite: merging is commutative and associative with the empty state as
-identity, as long as the cap on addresses is not reached. Nothing of it is written to a file.
+identity, as long as the cap on addresses is not reached. Addresses are kept as pseudonyms alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from hashlib import blake2b
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any, NamedTuple
 
 from headerguard.address import FREEMAIL, SuffixList
 from headerguard.address_list import Tier
 from headerguard.fields import CATALOGUE, DESTINATION
 from headerguard.message import Envelope, Message
+from headerguard.pseudonym import LENGTH, is_kept, of_this_process
 from headerguard.role import RECIPIENT, VISIBLE, Role
 
-__all__ = ["NOBODY", "Company", "Party", "Rider", "Riders", "company_of", "is_mailing"]
+__all__ = [
+    "NOBODY",
+    "Company",
+    "Party",
+    "Rider",
+    "Riders",
+    "company_of",
+    "is_mailing",
+    "rider_at",
+    "rider_record",
+    "riders_at",
+    "riders_record",
+]
 
 PARTNERS = 3
 """Unrelated partners that make a companion a rider."""
@@ -32,6 +45,8 @@ FAR_LESS = 3
 MAILING = 20
 """Recipients from which a message is a mailing to a group, which says nothing about company."""
 _KEPT = 16
+_HASH = slice(4, 12)
+"""What is kept of the pseudonym of a party: it never stands without that of whom it was beside, which names the key."""
 CAP = 100_000
 """Addresses that are remembered; past it those that were seen once are forgotten, and a rider needs longer to show."""
 
@@ -133,8 +148,8 @@ class Rider(NamedTuple):
     """How many messages had been seen then."""
     groups: int
     """In how many of these several parties were that had nothing to do with one another, residents left aside."""
-    partners: frozenset[int]
-    """Hashes of the parties beside it, the lowest few."""
+    partners: frozenset[str]
+    """Hashes of the parties beside it, the lowest few, under the key of its own pseudonym."""
 
     def __add__(self, other: Rider) -> Rider:  # type: ignore[override]
         """Both."""
@@ -147,16 +162,17 @@ class Rider(NamedTuple):
 class Riders:
     """What is known of companions in one place: an account."""
 
-    __slots__ = ("companions", "forgotten", "groups", "messages")
+    __slots__ = ("companions", "forgotten", "groups", "messages", "pseudonym")
 
-    def __init__(self) -> None:
-        """Start with nothing."""
+    def __init__(self, pseudonym: Callable[[str], str] | None = None) -> None:
+        """Start with nothing. `pseudonym` gives what stands for an address or a party; None: one of this process."""
+        self.pseudonym = pseudonym or of_this_process().of_text
         self.messages = 0
         """Messages seen, those with one recipient included."""
         self.groups = 0
         """Of these, those to several parties that have nothing to do with one another, residents left aside."""
         self.companions: dict[str, Rider] = {}
-        """By canonical address key."""
+        """By pseudonym of the canonical address key."""
         self.forgotten = 0
         """How many were let go at the cap."""
 
@@ -165,16 +181,20 @@ class Riders:
         if len(parties) > 1 and len(set(parties.values())) > 1:
             self.groups += len({name for key, name in parties.items() if not self._is_resident(key)}) > 1
             for key in parties:
-                self.companions[key] = self.with_message(key, parties, day)
+                self.companions[self.pseudonym(key)] = self.with_message(key, parties, day)
             if len(self.companions) > CAP:
                 self._forget()
         self.messages += 1
 
     def with_message(self, key: str, parties: Mapping[str, Party], day: int = 0) -> Rider:
         """What would be known of a recipient with this message added."""
-        others = frozenset(_hash(name) for name in set(parties.values()) if name != parties[key])
+        others = frozenset(self.pseudonym(name)[_HASH] for name in set(parties.values()) if name != parties[key])
         seen = Rider(1, day, self.messages, self.groups, others)
-        return self.companions[key] + seen if key in self.companions else seen
+        known = self._known(key)
+        return known + seen if known else seen
+
+    def _known(self, key: str) -> Rider | None:
+        return self.companions.get(self.pseudonym(key))
 
     def add(self, other: Riders) -> None:
         """Join what another place knows."""
@@ -193,7 +213,8 @@ class Riders:
 
     def count(self, key: str) -> int:
         """In how many messages an address was beside unrelated ones."""
-        return self.companions[key].count if key in self.companions else 0
+        known = self._known(key)
+        return known.count if known else 0
 
     def riders_in(self, parties: Mapping[str, Party], day: int = 0) -> dict[str, Rider]:
         """Those of the recipients of one message who ride along, with what is known of each, this message included.
@@ -222,9 +243,49 @@ class Riders:
         return rider.count / (self.messages + 1 - rider.place)
 
     def _is_resident(self, key: str) -> bool:
-        known = self.companions.get(key)
+        known = self._known(key)
         return known is not None and known.place < SETTLED and known.count >= PARTNERS
 
 
-def _hash(name: str) -> int:
-    return int.from_bytes(blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
+# ---- the file --------------------------------------------------------------------------------------------------------
+
+
+def riders_record(riders: Riders) -> dict[str, Any]:
+    """Riders as plain data, without those whose pseudonyms end with the process."""
+    kept = ((key, rider) for key, rider in sorted(riders.companions.items()) if is_kept(key))
+    counts = {"messages": riders.messages, "groups": riders.groups, "forgotten": riders.forgotten}
+    return counts | {"companions": {key: rider_record(rider) for key, rider in kept}}
+
+
+def rider_record(rider: Rider) -> str:
+    """A rider as one line: how often, since when, after how many messages and groups, beside whom."""
+    day = date.fromordinal(rider.day).isoformat() if rider.day else "-"
+    return " ".join((str(rider.count), day, str(rider.place), str(rider.groups), *sorted(rider.partners)))
+
+
+def riders_at(record: Any) -> Riders:
+    """What `riders_record` wrote. Raises ValueError with what is wrong, the key first."""
+    riders = Riders()
+    if not isinstance(record, dict) or not isinstance(record.get("companions"), dict):
+        raise ValueError(" has no object of companions")
+    for name in ("messages", "groups", "forgotten"):
+        count = record.get(name)
+        if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+            raise ValueError(f".{name} is not a whole number")
+        setattr(riders, name, count)
+    for key, text in record["companions"].items():
+        riders.companions[key] = rider_at(key, text)
+    return riders
+
+
+def rider_at(key: str, text: Any) -> Rider:
+    """What `rider_record` wrote. Raises ValueError."""
+    try:
+        count, day, place, groups, *partners = text.split(" ")
+        ordinal = 0 if day == "-" else date.fromisoformat(day).toordinal()
+        rider = Rider(int(count), ordinal, int(place), int(groups), frozenset(partners))
+    except (ValueError, AttributeError):
+        raise ValueError(f".companions[{key!r}] is not count, day, messages, groups and partners") from None
+    if min(rider.count, rider.place, rider.groups) < 0 or len(partners) > _KEPT or len(key) != LENGTH:
+        raise ValueError(f".companions[{key!r}] is out of range")
+    return rider

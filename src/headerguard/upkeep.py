@@ -49,6 +49,12 @@ def described(baseline: Baseline, stream: str | None, rate: float = 1e-4) -> Ite
             yield from _protected(profile, baseline, rate)
     for author in baseline.crowded:
         yield f"{title(level_of(author).name)} writes too many subjects to be judged by them"
+    for place, riders in sorted(baseline.riders.items()):
+        if riders.forgotten:
+            yield (
+                f"{title(level_of(place).name)}: {riders.forgotten:,} companions were forgotten, as there are too many;"
+                " who rides along takes longer to show"
+            )
 
 
 def _protected(profile: Profile, baseline: Baseline, rate: float) -> Iterator[str]:
