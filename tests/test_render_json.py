@@ -139,6 +139,7 @@ def test_a_report_field_by_field() -> None:
         "failures": [{"rule": "c", "error": "d"}],
         "blind_spots": ["e"],
         "notes": ["f"],
+        "incidents": [],
         "complete": False,
     }
 

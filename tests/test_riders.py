@@ -304,6 +304,42 @@ def test_an_account_has_riders_of_its_own() -> None:
     assert found(guard, leaky, "riding-recipient", account="two") == []
 
 
+def test_one_rider_hides_no_other() -> None:
+    """One who was found out is left aside like a resident; otherwise his company would make every message a group."""
+    known, naive = Riders(), Riders()
+    for number in range(30):
+        for state_of in (known, naive):
+            state_of.learn({f"c{number}@c{number}.example": f"c{number}.example"})
+    aside = {"old@first.example"}
+    for number in range(1_000):
+        parties = {f"c{number}@c{number}.example": f"c{number}.example", "old@first.example": "first.example"}
+        known.learn(parties, aside=aside)
+        naive.learn(parties)
+    seen = []
+    for number in range(6):
+        parties = {
+            f"d{number}@d{number}.example": f"d{number}.example",
+            "old@first.example": "first.example",
+            "new@second.example": "second.example",
+        }
+        seen.append(
+            (
+                "new@second.example" in known.riders_in(parties, aside=aside),
+                "new@second.example" in naive.riders_in(parties),
+            )
+        )
+        known.learn(parties, aside=aside)
+        naive.learn(parties)
+    assert seen[-1] == (True, False)
+    assert known.groups == 6  # those with two strangers besides the customer
+
+
+def test_to_stand_beside_a_stranger_counts_for_nobody_else() -> None:
+    known = Riders()
+    known.learn({"c@c.example": "c.example", "old@first.example": "first.example"}, aside={"first.example"})
+    assert (known.count("c@c.example"), known.count("old@first.example")) == (0, 1)
+
+
 # ---- the file
 
 KEY = bytes(range(32))

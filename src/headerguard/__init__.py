@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from headerguard.version import __version__
 
 if TYPE_CHECKING:
+    from headerguard.acknowledgement import Acknowledgement, Acknowledgements, Verdict
     from headerguard.address import Address, SuffixList
     from headerguard.address_list import Tier
     from headerguard.baseline import Baseline
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from headerguard.finding import Evidence, Failure, Finding, History, Report, Severity, Skipped
     from headerguard.guard import Guard
     from headerguard.header import Defect, DefectName, Field, Header
+    from headerguard.incident import Incident, Incidents, Status
     from headerguard.message import Envelope, Mark, Message, Origin, Recipient, Record, Sighting, Stage
     from headerguard.profile import Profile, Seen
     from headerguard.proof import check_examples
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from headerguard.trace import Relay, relays
 
 _HOME = {
+    "acknowledgement": ("Acknowledgement", "Acknowledgements", "Verdict"),
     "address": ("Address", "SuffixList"),
     "address_list": ("Tier",),
     "baseline": ("Baseline",),
@@ -38,6 +41,7 @@ _HOME = {
     "finding": ("Evidence", "Failure", "Finding", "History", "Report", "Severity", "Skipped"),
     "guard": ("Guard",),
     "header": ("Defect", "DefectName", "Field", "Header"),
+    "incident": ("Incident", "Incidents", "Status"),
     "message": ("Envelope", "Mark", "Message", "Origin", "Recipient", "Record", "Sighting", "Stage"),
     "proof": ("check_examples",),
     "profile": ("Profile", "Seen"),
@@ -50,6 +54,8 @@ _HOME = {
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
+    "Acknowledgement",
+    "Acknowledgements",
     "Address",
     "Baseline",
     "BaselineError",
@@ -68,6 +74,8 @@ __all__ = [
     "Header",
     "HeaderguardError",
     "History",
+    "Incident",
+    "Incidents",
     "Known",
     "Mark",
     "Message",
@@ -86,8 +94,10 @@ __all__ = [
     "Skipped",
     "SourceError",
     "Stage",
+    "Status",
     "SuffixList",
     "Tier",
+    "Verdict",
     "__version__",
     "check_examples",
     "read",

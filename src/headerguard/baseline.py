@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
 from typing import Any
 
 from headerguard.address import BUNDLED, FREEMAIL, Address, SuffixList
@@ -43,9 +43,11 @@ from headerguard.pseudonym import NULL_PATH, Pseudonyms, is_kept, of_this_proces
 from headerguard.riders import Riders, company_of, riders_at, riders_record
 from headerguard.stream import Level, level_key
 
-__all__ = ["SCHEMA", "SUBJECTS_CAP", "Baseline", "mark_known"]
+__all__ = ["SCHEMA", "SHAPE", "SUBJECTS_CAP", "Baseline", "mark_known"]
 
 SCHEMA = 1
+SHAPE = ("shape", "")
+"""What is not learned of a flagged message whatever it was flagged for: how many recipients it has, and the odds."""
 SUBJECTS_CAP = 256
 """An author with more different subjects than this is not refined by subject any more."""
 _COUNTED = frozenset((Role.FROM, Role.REPLY, Role.TO, Role.CC, Role.BCC))
@@ -150,19 +152,23 @@ class Baseline:
         without: frozenset[tuple[str, str]] = frozenset(),
         suffixes: SuffixList = BUNDLED,
         hearsay: Callable[[Sighting | Mark], bool] | None = None,
+        aside: Container[str] = frozenset(),
     ) -> None:
         """Add one message at every level.
 
-        `without`: (role, registrable domain) pairs that must not become known, nor any address there; `hearsay` tells
-        what proves nothing.
+        `without`: (role, registrable domain) pairs that must not become known, nor any address there, SHAPE among them
+        where the message was flagged; `hearsay` tells what proves nothing, `aside` (canonical addresses, registrable
+        domains) who is a stranger or was judged, so that he is no part of a habit.
         """
         levels = tuple(message.levels if levels is None else levels)
         company = company_of(message, suffixes)
         for place in _company_places(message.account, levels[0] if levels else None):
-            self._riders_at(place).learn(company.everybody, day)
+            self._riders_at(place).learn(company.everybody, day, aside)
         roles: dict[str, set[str]] = _stated(message, suffixes, without, hearsay)
-        roles[PARTIES] = {bucket(len(set(company.shown.values())) or 1)}  # what is flagged once is known from then on
-        roles[CONCEALED] = {bucket(len(company.hidden))}
+        if SHAPE not in without:
+            usual = {name for key, name in company.shown.items() if key not in aside and name not in aside}
+            roles[PARTIES] = {bucket(len(usual) or 1)}
+            roles[CONCEALED] = {bucket(len(company.hidden))}
         if message.envelope is not None:
             roles[Role.ENVELOPE] = set()  # observed; that nobody was hidden in it is knowledge too
         profiles = [self._profile_to_learn(level) for level in levels]
@@ -181,8 +187,8 @@ class Baseline:
                 tracked[role] = _is_tracked(role, learning)
             if tracked[role]:
                 addresses.setdefault(role, set()).add(self.pseudonym(role, address))
-        if profiles and (finest := profiles[0]):
-            self._learn_novelty(finest, roles)
+        if SHAPE not in without and profiles and (finest := profiles[0]):
+            self._learn_novelty(finest, roles, aside)
         for profile in learning:
             self._vouch(profile, profile.learn(roles, day, addresses), roles)
 
@@ -199,8 +205,11 @@ class Baseline:
                 self._seen_in_role = None  # what it showed while it was closed is no evidence any more
                 return
 
-    def _learn_novelty(self, profile: Profile, roles: Mapping[str, set[str]]) -> None:
-        """Count, at the finest level, what the message brings that the stream has not shown."""
+    def _learn_novelty(self, profile: Profile, roles: Mapping[str, set[str]], aside: Container[str]) -> None:
+        """Count, at the finest level, what the message brings that the stream has not shown.
+
+        Whoever was judged counts once, and not in each of the streams that show him.
+        """
         seen = []
         for role in _COUNTED | ((profile.roles.keys() | roles.keys()) & JUDGED):
             if role is Role.ENVELOPE and role not in roles:
@@ -208,7 +217,8 @@ class Baseline:
             history = profile.roles.get(role)
             known = history.values if history else {}
             new = roles.get(role, set()).difference(known) if known is not None else ()
-            seen.append((profile.trend(Role(role)), bool(new), not all(map(self.has_seen, new))))
+            counted = [domain for domain in new if not (domain in aside and self.has_seen(domain))]
+            seen.append((profile.trend(Role(role)), bool(counted), not all(map(self.has_seen, counted))))
         self.novelty.learn(seen, profile.calm)
 
     def _profile_to_learn(self, level: Level) -> Profile | None:

@@ -227,6 +227,7 @@ def _add_baseline(commands: Any) -> None:
     show = _command(below, "show", "baseline_show", "list what every stream has done")
     show.add_argument("baseline", metavar="FILE", help="the baseline")
     show.add_argument("--stream", metavar="NAME", help="only this stream, as reports name it")
+    show.add_argument("--config", metavar="FILE", help="the configuration (the nearest headerguard.toml upwards)")
     diff = _command(below, "diff", "baseline_diff", "say how two baselines differ; exit with 1 where they do")
     diff.add_argument("old", metavar="OLD", help="the earlier baseline")
     diff.add_argument("new", metavar="NEW", help="the later one")
@@ -234,6 +235,9 @@ def _add_baseline(commands: Any) -> None:
     merge.add_argument("baselines", metavar="FILE", nargs="+", help="the baselines")
     merge.add_argument("--output", "-o", metavar="FILE", required=True, help="where to write what they hold together")
     _add_allow(below)
+    _add_review(below)
+    audit = _command(below, "audit", "baseline_audit", "list who lives in a baseline and was never judged")
+    _add_beside(audit)
     forget = _command(below, "forget", "baseline_forget", "remove a registrable domain from every stream")
     forget.add_argument("subject", metavar="ADDRESS|DOMAIN", help="the domain, or an address there")
     forget.add_argument("--baseline", "-b", metavar="FILE", required=True, help="the baseline to change")
@@ -244,14 +248,42 @@ def _add_baseline(commands: Any) -> None:
 
 def _add_allow(below: Any) -> None:
     allow = _command(
-        below, "allow", "baseline_allow", "accept findings about a subject for a while, in the configuration"
+        below,
+        "allow",
+        "baseline_allow",
+        "accept findings about a subject, in the configuration or beside a baseline",
     )
     allow.add_argument("subject", metavar="SUBJECT", help="an address, a registrable domain or a field, as reported")
     allow.add_argument("--reason", metavar="TEXT", required=True, help="why, for whoever reads it in a year")
-    allow.add_argument("--stream", metavar="NAME", help="only in this stream")
-    allow.add_argument("--rule", metavar="ID", help="only findings of this rule")
-    allow.add_argument("--until", metavar="DATE", type=_date, help="the last day on which it holds (it never lapses)")
+    _add_scope(allow)
+    allow.add_argument(
+        "--baseline", "-b", metavar="FILE", help="say it beside this baseline, for workers that run (configuration)"
+    )
     allow.add_argument("--config", metavar="FILE", help="the file to add it to (the nearest one upwards, or a new one)")
+
+
+def _add_scope(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--stream", metavar="NAME", help="only in this stream")
+    command.add_argument("--rule", metavar="ID", help="only findings of this rule")
+    command.add_argument("--role", metavar="ROLE", help="only in this role (beside a baseline)")
+    command.add_argument("--account", metavar="NAME", help="only in this account (beside a baseline)")
+    command.add_argument("--who", metavar="NAME", help="who says so (beside a baseline)")
+    command.add_argument("--until", metavar="DATE", type=_date, help="the last day on which it holds (it never lapses)")
+
+
+def _add_review(below: Any) -> None:
+    review = _command(below, "review", "baseline_review", "go through open incidents one by one, or list them")
+    _add_beside(review)
+    review.add_argument("--verdict", choices=("benign", "hostile"), help="say it of --subject, and ask nothing")
+    review.add_argument("--subject", metavar="ADDRESS|DOMAIN", help="whom an open incident is about")
+    review.add_argument("--reason", metavar="TEXT", help="why, for whoever reads it in a year")
+    _add_scope(review)
+    _add_format(review)
+
+
+def _add_beside(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--baseline", "-b", metavar="FILE", help="the baseline (configuration)")
+    command.add_argument("--config", metavar="FILE", help="the configuration (the nearest headerguard.toml upwards)")
 
 
 def _date(text: str) -> date:

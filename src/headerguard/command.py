@@ -7,36 +7,41 @@ import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headerguard import upkeep
 from headerguard.address import BUNDLED, SuffixList
+from headerguard.arguments import baseline_at as _baseline
+from headerguard.arguments import baseline_to_add_to as _to_add_to
+from headerguard.arguments import configuration as _configuration
+from headerguard.arguments import key_of as _key
+from headerguard.arguments import path_of_baseline as _to_learn_into
+from headerguard.arguments import plural as _plural
 from headerguard.baseline import Baseline
-from headerguard.config import Config, default, find, load
-from headerguard.errors import BaselineError, ConfigError, SourceError
+from headerguard.errors import ConfigError, SourceError
 from headerguard.explain import Names, catalogue, name_text, rule_called, rule_record, rule_text, unknown
 from headerguard.fields import Role
-from headerguard.finding import Severity
 from headerguard.guard import Guard
+from headerguard.incident import SUFFIX as COUNTED
 from headerguard.message import Message
-from headerguard.pseudonym import Pseudonyms
 from headerguard.rendering.joined import joined_line, joined_record, joined_report, joined_text
+from headerguard.review import baseline_allow, baseline_audit, baseline_review, openings
 from headerguard.rule import Compared
-from headerguard.seal import make_key, read_key
 from headerguard.sources import read, total
 from headerguard.terminal import Tally, Terminal, dumps, label, render, show_record, stream, visible
+from headerguard.triage import beside
 
 if TYPE_CHECKING:
     from headerguard.sources.window import Readable
 
 __all__ = [
     "baseline_allow",
+    "baseline_audit",
     "baseline_diff",
     "baseline_forget",
     "baseline_merge",
     "baseline_prune",
+    "baseline_review",
     "baseline_show",
     "check",
     "demo",
@@ -75,54 +80,6 @@ def _standard_input() -> Readable | bytes:
     return sys.stdin.buffer if sys.stdin is not None else b""
 
 
-def _configuration(arguments: Namespace, terminal: Terminal) -> Config:
-    """The configuration that was named, or the nearest one, or the defaults."""
-    path = getattr(arguments, "config", None) or find()
-    config = load(path) if path else default()
-    for warning in config.warnings:
-        terminal.say(warning)
-    if fail_on := getattr(arguments, "fail_on", None):
-        config = replace(config, fail_on=Severity.parse(fail_on))
-    return config
-
-
-def _baseline(path: str | None, *, new: bool = False, key: bytes | None = None) -> Baseline:
-    """The baseline of a file. One that does not exist is empty if it may be `new`, else a BaselineError."""
-    if path is None or (new and not os.path.exists(path)):
-        folder = os.path.dirname(path or "")
-        if folder and not os.path.isdir(folder):
-            raise BaselineError(f"{path}: cannot be written: there is no directory {folder}")
-        return Baseline(key)
-    if not os.path.exists(path):
-        raise BaselineError(f"{path}: there is no such baseline; headerguard learn PATH --baseline {path} makes it")
-    return Baseline.load(path, key)
-
-
-def _key(path: str | None, config: Config) -> bytes | None:
-    """The key of a baseline that is to be judged by, if it is there."""
-    return read_key(config.key_of(path)) if path else None
-
-
-def _to_add_to(path: str, config: Config, terminal: Terminal) -> Baseline:
-    """The baseline to learn into, new or not, under its key, which is made where there is none."""
-    baseline, key_path = _baseline(path, new=True), config.key_of(path)
-    baseline.pseudonyms = Pseudonyms(_key(path, config) or make_key(key_path))
-    if any(profile.has_strange_addresses(baseline.pseudonyms.name) for profile in baseline.streams.values()):
-        terminal.say(f"{path}: holds exact addresses under another key than that in {key_path}; they cannot be judged")
-    return baseline
-
-
-def _to_learn_into(arguments: Namespace, config: Config) -> str:
-    path: str | None = arguments.baseline or config.baseline
-    if path is None:
-        raise ConfigError("there is no baseline to learn into; name one with --baseline, or in headerguard.toml")
-    return path
-
-
-def _plural(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 # ---- demo, check, learn ----------------------------------------------------------------------------------------------
 
 
@@ -149,7 +106,8 @@ def check(arguments: Namespace, terminal: Terminal) -> int:
     config = _configuration(arguments, terminal)
     path: str | None = _to_learn_into(arguments, config) if arguments.learn else arguments.baseline or config.baseline
     adding = _to_add_to(path, config, terminal) if path and arguments.learn else None
-    guard = Guard(baseline=adding or _baseline(path, key=_key(path, config)), config=config)
+    baseline = adding or _baseline(path, key=_key(path, config))
+    guard = Guard(baseline=baseline, config=config, **beside(path, config))
     tally = Tally()
     with _reading(arguments, terminal, tally) as messages:
         reports = map(_judge(guard, arguments), messages)
@@ -164,6 +122,8 @@ def check(arguments: Namespace, terminal: Terminal) -> int:
             terminal.write(piece)
     if path is not None and arguments.learn and tally.messages:
         guard.baseline.save(path)
+        if len(guard.incidents):
+            guard.incidents.save(path + COUNTED)
     if arguments.format != "text":
         terminal.say(tally.line())
     if not tally.complete:
@@ -370,7 +330,10 @@ def parts() -> Iterator[str]:
 
 def baseline_show(arguments: Namespace, terminal: Terminal) -> int:
     """List what every stream has done."""
-    terminal.lines(upkeep.described(_baseline(arguments.baseline), arguments.stream))
+    baseline = _baseline(arguments.baseline)
+    terminal.lines(upkeep.described(baseline, arguments.stream))
+    if arguments.stream is None:
+        terminal.lines(openings(baseline, _configuration(arguments, terminal)))
     return CLEAN
 
 
@@ -388,19 +351,6 @@ def baseline_merge(arguments: Namespace, terminal: Terminal) -> int:
     merged.save(arguments.output)
     count = upkeep.streams(merged)
     terminal.lines([f"{visible(arguments.output)} holds {_plural(count, 'stream')}"])
-    return CLEAN
-
-
-def baseline_allow(arguments: Namespace, terminal: Terminal) -> int:
-    """Accept findings about a subject, in the configuration."""
-    path = Path(arguments.config or find() or "headerguard.toml")
-    asked = {"subject": arguments.subject, "reason": arguments.reason}
-    asked |= {key: value for key in ("rule", "stream") if (value := getattr(arguments, key)) is not None}
-    if arguments.until is not None:
-        asked["until"] = arguments.until.isoformat()
-    upkeep.allow(path, asked)
-    until = f"until {asked['until']}" if arguments.until else "for good, as no --until was given"
-    terminal.lines([f"{visible(str(path))}: {visible(arguments.subject)} is allowed {until}"])
     return CLEAN
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import dataclasses
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from headerguard.address import BUNDLED, Address, SuffixList, to_a_label
-from headerguard.address_list import parse as parse_address
+from headerguard.acknowledgement import ANYBODY, matches
+from headerguard.address import BUNDLED, SuffixList
 from headerguard.declared import Bound
 from headerguard.errors import ConfigError
 from headerguard.fields import Role
@@ -52,7 +52,8 @@ class Allow:
     rule: str | None
     """Id of the rule; None: every rule."""
     subject: str
-    """What they are about, as a report names it: an address, a domain with all that is under it, a field."""
+    """What they are about, as a report names it: an address, a domain with all that is under it, a field; "*" is all
+    that a rule finds in a stream, and needs both."""
     stream: str | None
     """The stream as people name it; None: every stream."""
     reason: str
@@ -64,31 +65,19 @@ class Allow:
     suffixes: SuffixList = field(default=BUNDLED, repr=False, compare=False)
     """The Public Suffix List that tells registrable domains."""
 
-    def covers(self, rule: str, subject: str, stream: str | None) -> bool:
-        """Whether a finding is meant, lapsed or not."""
+    def covers(self, rule: str, subject: str, stream: str | None, cited: Collection[str] = ()) -> bool:
+        """Whether a finding that cites addresses is meant, lapsed or not; see `acknowledgement.matches`."""
         if self.rule not in (None, rule) or self.stream not in (None, stream):
             return False
-        own, other = _subject_key(_as_reported(self.subject)), _subject_key(subject)
-        host = other.rpartition("@")[2]
-        return own in (other, host) or own == self.suffixes.registrable_domain(host)
+        if self.subject == ANYBODY and None in (self.rule, self.stream):
+            return False
+        return matches(self.subject, subject, cited, self.suffixes)
 
     def in_force(self, today: date | None) -> bool:
         """Whether it holds on a day; None: the day is unknown, so only an unreadable date makes it lapse."""
         if self.lapsed_because is not None:
             return False
         return self.until is None or today is None or today <= self.until
-
-
-def _as_reported(subject: str) -> str:
-    """An address that people wrote, in the form that findings use; anything else as it is."""
-    address = parse_address(subject) if "@" in subject else None
-    return str(address) if address else subject
-
-
-def _subject_key(subject: str) -> str:
-    """The form that compares. Nothing is looked for inside the text: it may come from a hostile message."""
-    local, at, domain = subject.rpartition("@")
-    return Address(local, to_a_label(domain)).key if at else to_a_label(domain.strip())
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from headerguard.address import BUNDLED, SuffixList
 from headerguard.errors import FindingsError
 
 if TYPE_CHECKING:
+    from headerguard.incident import Incident
     from headerguard.message import Message
 
 __all__ = ["Evidence", "Failure", "Finding", "History", "Report", "Severity", "Skipped"]
@@ -140,6 +141,8 @@ class Report:
     """What this copy cannot show, a sentence each."""
     notes: tuple[str, ...] = ()
     """What a reader should know and nobody needs to act on (a lapsed allowance, an allowance that cannot lapse)."""
+    incidents: tuple[Incident, ...] = ()
+    """Those that the findings at `fail_on` or above belong to, strongest first; `Guard.observe` alone counts them."""
     suffixes: SuffixList = BUNDLED
     """The Public Suffix List that the registrable domains come from; its `date` says how old it is."""
 
@@ -147,6 +150,11 @@ class Report:
     def worst(self) -> Severity | None:
         """The highest severity among the findings, or None."""
         return max((finding.severity for finding in self.findings), default=None)
+
+    @property
+    def due(self) -> tuple[Incident, ...]:
+        """The incidents that somebody is to be told of now, as the budget allows; see `Incident.tier`."""
+        return tuple(incident for incident in self.incidents if incident.due)
 
     @property
     def complete(self) -> bool:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from headerguard.acknowledgement import Acknowledgements
 from headerguard.address import BUNDLED, SuffixList
-from headerguard.address_list import parse as parse_address
-from headerguard.baseline import Baseline, mark_known
-from headerguard.citation import Citations
+from headerguard.baseline import Baseline
+from headerguard.budget import Budget
 from headerguard.config import Config, default, load
-from headerguard.fields import CATALOGUE, HIDDEN, MARKED, Role
-from headerguard.finding import Evidence, Failure, Finding, Report, Severity, Skipped
+from headerguard.fields import CATALOGUE, Role
+from headerguard.finding import Evidence, Failure, Finding, Report, Skipped
+from headerguard.incident import Incidents
 from headerguard.message import Envelope, Mark, Message, Sighting, Stage
 from headerguard.profile import ENOUGH, Profile
 from headerguard.protection import gaps
@@ -23,6 +24,7 @@ from headerguard.seal import Seal, believe, make_key, make_seal, read_key
 from headerguard.sources import blind_spots
 from headerguard.stream import Level
 from headerguard.trace import believed_to
+from headerguard.triage import Sorted, Triage, beside, day_of, moment_of
 
 if TYPE_CHECKING:
     from email.message import Message as EmailMessage
@@ -56,26 +58,34 @@ class Guard:
         baseline: Baseline | None = None,
         config: Config | None = None,
         seal_key: bytes | None = None,
+        acknowledgements: Acknowledgements | None = None,
+        incidents: Incidents | None = None,
     ) -> None:
         """None stands for the default rules, an empty baseline, the default configuration, the key that it names.
+
+        `acknowledgements` are read again when their file changes; `incidents` are those that are known already.
 
         Raises ConfigError for a key file that cannot be read.
         """
         self.config = config or default()
         chosen = self.config.rules if rules is None else rules
         self.rules: tuple[Rule, ...] = tuple(rule() if isinstance(rule, type) else rule for rule in chosen)
-        self._usual = {rule.id: rule.severity for rule in self.rules}
         self.baseline = Baseline() if baseline is None else baseline
         self._elsewhere = frozenset[str]().union(*(rule.fields for rule in self.rules)) - CATALOGUE.keys()
         # What occurs in a copy -> the rules that look at it, and those that cannot.
         self._dispatch: dict[tuple[object, ...], tuple[tuple[Rule, ...], tuple[Skipped, ...]]] = {}
         self._spots: dict[Level | None, tuple[object, tuple[str, ...]]] = {}  # what the history of a level cannot tell
         self.suffixes = SuffixList(self.config.suffix_list) if self.config.suffix_list else BUNDLED
+        self.acknowledgements = acknowledgements or Acknowledgements(suffixes=self.suffixes)
+        self.incidents = Incidents() if incidents is None else incidents
+        self.incidents.budget = Budget.of(self.config.page, self.config.digest)
+        usual = {rule.id: rule.severity for rule in self.rules}
+        self._triage = Triage(self.config, usual, self.suffixes, self.acknowledgements, self.incidents)
         self._seal_key = seal_key if seal_key is not None else read_key(self.config.seal_key)
 
     @classmethod
     def from_config(cls, path: str | PathLike[str]) -> Guard:
-        """A guard as a configuration file describes it, with the baseline and the key that it names where these exist.
+        """A guard as a configuration file describes it, with the baseline that it names and what lies beside that.
 
         Raises ConfigError with every problem of the file, and BaselineError for a baseline that cannot be read.
         """
@@ -87,7 +97,7 @@ class Guard:
             baseline = Baseline.load(config.baseline, key)
         else:
             baseline = Baseline(key)
-        return cls(baseline=baseline, config=config)
+        return cls(baseline=baseline, config=config, **beside(config.baseline, config))
 
     # ---- intent
 
@@ -137,16 +147,19 @@ class Guard:
         """
         copy = _message(message, envelope, stage, account)
         levels = copy.levels_as(stream, self.config.stream_field)
-        return self._check(copy, levels, _intent(recipients, blind, missing, self.suffixes), now)
+        return self._check(copy, levels, _intent(recipients, blind, missing, self.suffixes), now)[0]
 
     def check_all(self, messages: Iterable[Message]) -> Iterator[Report]:
         """Judge messages one by one, lazily."""
         return map(self.check, messages)
 
-    def _check(self, message: Message, levels: Iterable[Level], intent: Declared, now: datetime | None) -> Report:
-        finest, known = self._known(levels, intent)
-        if found := self._believed(message, now):
-            known = replace(known, seal=found) if isinstance(found, Seal) else replace(known, unbelieved=found)
+    def _check(
+        self, message: Message, levels: Iterable[Level], intent: Declared, now: datetime | None
+    ) -> tuple[Report, tuple[Finding, ...]]:
+        """The report, and the findings in which an address alone was accepted."""
+        finest, known = self._known(levels, intent, message, now)
+        if carried := self._believed(message, now):
+            known = replace(known, seal=carried) if isinstance(carried, Seal) else replace(known, unbelieved=carried)
         findings: list[Finding] = []
         failures: list[Failure] = []
         rules, skipped = self._concerned(message, known)
@@ -157,11 +170,17 @@ class Guard:
                 failures.append(Failure(rule.id, f"{type(error).__name__}: {error}"))
         if findings and (hearsay := self._hearsay(message)):
             findings = [finding for finding in findings if not all(map(hearsay, finding.evidence))]
-        judged, allowed, notes = self._sorted_out(findings, message, finest.name, now) if findings else ((), (), ())
+        found = self._triage.sorted_out(findings, message, finest.name, now) if findings else Sorted()
         spots = tuple(self._blind_spots(message, finest, known))
-        return Report(message, judged, skipped, tuple(failures), allowed, spots, notes, self.suffixes)
+        failed = tuple(failures)
+        report = Report(
+            message, found.judged, skipped, failed, found.allowed, spots, found.notes, suffixes=self.suffixes
+        )
+        return report, found.narrow
 
-    def _known(self, levels: Iterable[Level], intent: Declared) -> tuple[Level, Known]:
+    def _known(
+        self, levels: Iterable[Level], intent: Declared, message: Message, now: datetime | None
+    ) -> tuple[Level, Known]:
         """The finest level, and what a rule may know: the profile of the finest that holds enough."""
         remaining = iter(levels)
         finest = level = next(remaining)
@@ -186,6 +205,8 @@ class Guard:
             self.suffixes,
             finest,
             rate=self.config.false_alarm_rate,
+            accepts=self._triage.accepting(message, finest.name, now),
+            aside=self._triage.aside(message.account),
         )
 
     def _hearsay(self, message: Message) -> Callable[[Evidence | Sighting | Mark], bool] | None:
@@ -261,35 +282,6 @@ class Guard:
                 self._spots.clear()
         return held[1]
 
-    def _sorted_out(
-        self, findings: list[Finding], message: Message, stream: str, now: datetime | None
-    ) -> tuple[tuple[Finding, ...], tuple[Finding, ...], tuple[str, ...]]:
-        """Complete the findings, weigh them as configured, and set apart what is allowed."""
-        complete = Citations(message, stream)
-        today = _today(message, now) if self.config.allow else None
-        judged, allowed, notes = [], [], []
-        for finding in findings:
-            done = complete(finding, self._weight(finding))
-            covering = [a for a in self.config.allow if a.covers(done.rule, done.subject, stream)]
-            if any(allowance.in_force(today) for allowance in covering):
-                allowed.append(done)
-                continue
-            judged.append(done)
-            notes += [f"the allowance of {a.subject} has lapsed" for a in covering]
-        if self.config.allow and today is None:
-            notes.append("the copy has no date, so no allowance can lapse")
-        judged.sort(key=lambda f: (-f.severity, f.rule, f.subject))
-        return tuple(judged), tuple(allowed), tuple(dict.fromkeys(notes))
-
-    def _weight(self, finding: Finding) -> Severity:
-        """The severity as configured; what weighs less than its rule usually does so under any severity."""
-        configured = self.config.severities.get(finding.rule)
-        return (
-            Severity(max(configured + finding.severity - self._usual[finding.rule], 1))
-            if configured
-            else finding.severity
-        )
-
     def reconcile(self, copies: Iterable[Message]) -> Reconciliation:
         """Join copies of the same logical messages over stages, and say in which layer a recipient got in.
 
@@ -300,19 +292,12 @@ class Guard:
         return reconcile(copies, self._sealed, rules, self.suffixes, self.config.own_domains, self._weighed)
 
     def _weighed(self, finding: Finding) -> Finding | None:
-        return None if self._is_declared(finding) else replace(finding, severity=self._weight(finding))
+        declared = self._triage.is_declared(finding)
+        return None if declared else replace(finding, severity=self._triage.weight(finding))
 
     def _sealed(self, copy: Message) -> Seal | None:
         found = self._believed(copy, None)
         return found if isinstance(found, Seal) else None
-
-    def _is_declared(self, finding: Finding) -> bool:
-        """Whether the configuration allows a finding of a reconciliation, or expects its subject as a hidden copy."""
-        if any(allowance.covers(finding.rule, finding.subject, None) for allowance in self.config.allow):
-            return True
-        address = parse_address(finding.subject)
-        bounds = [b for expected in self.config.expected.values() for role, b in expected.items() if role in HIDDEN]
-        return address is not None and any(bound.allows(address) for bound in bounds)
 
     # ---- learning
 
@@ -328,39 +313,26 @@ class Guard:
         now: datetime | None = None,
         missing: bool = False,
     ) -> Report:
-        """Judge, then learn what was not flagged at `fail-on` or above: the call of a pipeline and of a replay."""
+        """Judge, then learn what was not flagged at `fail-on` or above: the call of a pipeline and of a replay.
+
+        What was flagged is counted as incidents instead, and the report says which of them somebody is to be told of.
+        """
         copy = _message(message, envelope, stage, account)
         stream_levels = tuple(copy.levels_as(stream, self.config.stream_field))
-        report = self._check(copy, stream_levels, _intent(recipients, blind, missing, self.suffixes), now)
-        findings = [finding for finding in report.findings if finding.severity >= self.config.fail_on]
-        flagged = frozenset(self._flagged(copy, findings)) if findings else frozenset()
-        self.baseline.learn(copy, stream_levels, _day(copy, now), flagged, self.suffixes, self._hearsay(copy))
-        return report
-
-    def _flagged(self, message: Message, findings: Iterable[Finding]) -> Iterator[tuple[str, str]]:
-        """Role and registrable domain of all that findings name: the subject, or every address of a field."""
-        named: dict[tuple[object, ...], set[tuple[str, str]]] = {}
-        for sighting in message.sightings:
-            known = (sighting.role, self.suffixes.registrable_domain(sighting.address.domain))
-            for place in ((sighting.field,), (sighting.field, sighting.occurrence, sighting.span)):
-                named.setdefault(place, set()).add(known)
-        for mark in message.marks_of(MARKED):
-            named.setdefault((mark.field,), set()).add(mark_known(mark, self.suffixes))
-        for finding in findings:
-            for evidence in finding.evidence:
-                role, number, _ = evidence.place.partition("[")
-                if number:
-                    yield role, _domain(finding.subject, self.suffixes)
-                    yield from named.get((evidence.field, evidence.occurrence, evidence.span), ())
-                else:
-                    yield from named.get((evidence.field,), ())
+        report, narrow = self._check(copy, stream_levels, _intent(recipients, blind, missing, self.suffixes), now)
+        flagged = [finding for finding in report.findings if finding.severity >= self.config.fail_on]
+        moment = moment_of(copy, now)
+        withheld, aside = self._triage.withheld(copy, flagged, narrow), self._triage.aside(copy.account)
+        hearsay = self._hearsay(copy)
+        self.baseline.learn(copy, stream_levels, day_of(moment), withheld, self.suffixes, hearsay, aside)
+        return self._triage.counted(report, flagged, moment)
 
     def learn(self, messages: Iterable[Message | bytes | EmailMessage]) -> Baseline:
         """Learn an archive as it is, without judging it, and return the baseline."""
         for message in messages:
             copy = _message(message, None, None, None)
             stream_levels = copy.levels_as(None, self.config.stream_field)
-            day, hearsay = _day(copy, None), self._hearsay(copy)
+            day, hearsay = day_of(moment_of(copy, None)), self._hearsay(copy)
             self.baseline.learn(copy, stream_levels, day, suffixes=self.suffixes, hearsay=hearsay)
         return self.baseline
 
@@ -442,20 +414,5 @@ def _added_roles(message: Message) -> frozenset[Role]:
     return roles
 
 
-def _today(message: Message, now: datetime | None) -> date | None:
-    moment = now or (message.envelope.observed if message.envelope else None) or message.date
-    return _utc(moment).date() if moment else None
-
-
 def _utc(moment: datetime) -> datetime:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-
-
-def _day(message: Message, now: datetime | None) -> int:
-    """The day of a message as an ordinal; 0 where nothing dates it or the date is no plausible one."""
-    today = _today(message, now)
-    return today.toordinal() if today and 1980 <= today.year <= 2100 else 0
-
-
-def _domain(subject: str, suffixes: SuffixList) -> str:
-    return suffixes.registrable_domain(subject.rpartition("@")[2])

@@ -9,7 +9,7 @@ identity, as long as the cap on addresses is not reached. Addresses are kept as 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -176,12 +176,15 @@ class Riders:
         self.forgotten = 0
         """How many were let go at the cap."""
 
-    def learn(self, parties: Mapping[str, Party], day: int = 0) -> None:
-        """Add one message: the party of each of its recipients, by canonical address key."""
+    def learn(self, parties: Mapping[str, Party], day: int = 0, aside: Container[str] = frozenset()) -> None:
+        """Add one message: the party of each of its recipients, by canonical address key; see `riders_in`."""
         if len(parties) > 1 and len(set(parties.values())) > 1:
-            self.groups += len({name for key, name in parties.items() if not self._is_resident(key)}) > 1
-            for key in parties:
-                self.companions[self.pseudonym(key)] = self.with_message(key, parties, day)
+            usual = self._usual(parties, aside)
+            self.groups += len({parties[key] for key in usual}) > 1
+            beside = {name for key, name in parties.items() if key not in aside and name not in aside}
+            for key in parties:  # to stand beside a stranger is none of a customer's doing
+                if beside - {parties[key]}:
+                    self.companions[self.pseudonym(key)] = self.with_message(key, parties, day)
             if len(self.companions) > CAP:
                 self._forget()
         self.messages += 1
@@ -216,31 +219,45 @@ class Riders:
         known = self._known(key)
         return known.count if known else 0
 
-    def riders_in(self, parties: Mapping[str, Party], day: int = 0) -> dict[str, Rider]:
+    def riders_in(
+        self, parties: Mapping[str, Party], day: int = 0, aside: Container[str] = frozenset()
+    ) -> dict[str, Rider]:
         """Those of the recipients of one message who ride along, with what is known of each, this message included.
 
         Somebody who came after the beginning, often enough, beside enough that are unrelated; and of the parties beside
         him, residents left aside, at least half come far less often than he does. Where the same people write to each
-        other all come as often, and nobody is a rider.
+        other all come as often, and nobody is a rider. `aside`: keys and parties that are left out as residents are, so
+        that one rider, found out or judged, hides no other.
         """
         if len(parties) > MAILING:
             return {}
+        usual = self._usual(parties, aside)
         return {
-            key: rider for key in parties if self._rides(key, rider := self.with_message(key, parties, day), parties)
+            key: rider
+            for key in parties
+            if self._rides(key, rider := self.with_message(key, parties, day), parties, usual)
         }
 
-    def _rides(self, key: str, rider: Rider, parties: Mapping[str, Party]) -> bool:
+    def _usual(self, parties: Mapping[str, Party], aside: Container[str]) -> list[str]:
+        """Those that are neither residents nor to be left aside."""
+        return [key for key in parties if not (self._is_resident(key) or key in aside or parties[key] in aside)]
+
+    def _rides(self, key: str, rider: Rider, parties: Mapping[str, Party], usual: Iterable[str]) -> bool:
         if rider.place < SETTLED or len(rider.partners) < PARTNERS or rider.count < PARTNERS:
             return False
         if self.share(rider) < SHARE or 2 * rider.groups > rider.place:
             return False
-        others = [other for other in parties if parties[other] != parties[key] and not self._is_resident(other)]
+        others = [other for other in usual if parties[other] != parties[key]]
         rare = sum(FAR_LESS * (self.count(other) + 1) <= rider.count for other in others)
         return bool(others) and 2 * rare >= len(others)
 
     def share(self, rider: Rider) -> float:
         """Of the messages since somebody turned up, this one included, those in which he was beside unrelated ones."""
         return rider.count / (self.messages + 1 - rider.place)
+
+    def residents(self) -> list[str]:
+        """Those who have been beside unrelated ones from the beginning, by canonical address key."""
+        return sorted(key for key in self.companions if self._is_resident(key))
 
     def _is_resident(self, key: str) -> bool:
         known = self._known(key)

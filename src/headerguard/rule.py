@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, get_type_hints
 
@@ -90,6 +90,10 @@ class Known:
     """What the application asked for, where the copy carries a seal that can be believed."""
     unbelieved: str | None = None
     """Why a seal that the copy carries cannot be believed; None for none, or where there is no key."""
+    accepts: Callable[[Address], bool] | None = field(default=None, compare=False, repr=False)
+    """Tells whom people judged benign in this stream; None: nobody."""
+    aside: Container[str] = field(default=frozenset(), compare=False, repr=False)
+    """Canonical addresses and registrable domains of strangers, and of those whom people judged, in this account."""
 
     def closed(self, role: Role, unused: bool = True) -> bool:
         """Whether a role is closed in this stream, so that a new value in it means something; see `Profile.closed`."""
@@ -108,7 +112,9 @@ class Known:
         return self.profile is not None and any(self.profile.knows(role, domain) for role in roles)
 
     def declares(self, recipient: Recipient) -> bool:
-        """Whether what was declared for any of the roles of a recipient allows it."""
+        """Whether what was declared for any of the roles of a recipient allows it, or people judged it benign."""
+        if self.accepts is not None and self.accepts(recipient.address):
+            return True
         bounds = [bound for role in recipient.roles for bound in self.declared.bound(role) or ()]
         return any(bound.allows(recipient.address) for bound in bounds) or self.declared.expects_hidden(
             recipient.address

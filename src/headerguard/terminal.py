@@ -62,6 +62,15 @@ class Terminal:
         else:
             self.err.write(f"{line}\n")
 
+    def ask(self, question: str) -> str:
+        """Ask on the terminal. Raises EOFError where nobody answers any more."""
+        self.out.write(question)
+        self.out.flush()
+        line = sys.stdin.readline()
+        if not line:
+            raise EOFError
+        return line.rstrip("\n")
+
     def heading(self, text: str) -> str:
         """Text that stands out, where there is colour."""
         return _BOLD.format(text) if self.coloured else text

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
@@ -17,6 +14,7 @@ from headerguard.address_list import parse as parse_address
 from headerguard.baseline import Baseline
 from headerguard.errors import BaselineError, ConfigError
 from headerguard.explain import level_of, title
+from headerguard.file import replace
 from headerguard.profile import ENOUGH, Profile, RoleHistory
 from headerguard.protection import protections
 from headerguard.rule import near_miss
@@ -153,7 +151,7 @@ def allow(path: Path, allowance: Mapping[str, str]) -> None:
         raise ConfigError(f"{path}: an allowance is text in UTF-8") from None
     _validate(path, after)
     try:
-        _replace(path, after)
+        replace(path, after)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
 
@@ -179,20 +177,3 @@ def _validate(path: Path, octets: bytes) -> None:
     if path.name == "pyproject.toml":
         data = data["tool"]["headerguard"]
     config.parse(data, str(path), path.parent)
-
-
-def _replace(path: Path, octets: bytes) -> None:
-    """Write a file so that the old one stays whole until the new one is."""
-    target = os.path.realpath(path)
-    handle, temporary = tempfile.mkstemp(prefix=".headerguard-", dir=os.path.dirname(target))
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(octets)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, os.stat(target).st_mode & 0o777 if os.path.exists(target) else 0o644)
-        os.replace(temporary, target)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise

@@ -15,12 +15,13 @@ from typing import Any
 from headerguard.fields import RECIPIENT
 from headerguard.finding import Evidence, Finding, History, Report
 from headerguard.header import Defect
+from headerguard.incident import Incident
 from headerguard.message import Message, Origin, Recipient, Sighting
 from headerguard.rendering.disclosure import Disclosure, cut, encodable
 from headerguard.rendering.options import Options
 from headerguard.rendering.words import stream_of
 
-__all__ = ["chunks", "dumps", "finding_record", "fingerprint", "report_record", "show_record"]
+__all__ = ["chunks", "dumps", "finding_record", "fingerprint", "incident_record", "report_record", "show_record"]
 
 Record = dict[str, Any]
 
@@ -56,8 +57,34 @@ def report_record(report: Report, show: Disclosure) -> Record:
         "failures": [{"rule": encodable(f.rule), "error": _said(f.error, show)} for f in report.failures],
         "blind_spots": [_said(text, show) for text in report.blind_spots],
         "notes": [_said(text, show) for text in report.notes],
+        "incidents": [incident_record(one, show) for one in report.incidents],
         "complete": report.complete,
     }
+
+
+def incident_record(incident: Incident, show: Disclosure | None = None) -> Record:
+    """An incident within a record, and alone as "headerguard.incident/1"."""
+    show = show or Disclosure("none")
+    return {
+        "schema": "headerguard.incident/1",
+        "account": _text(incident.account, show),
+        "subject": _said(incident.subject, show),
+        "status": str(incident.status),
+        "severity": str(incident.severity),
+        "strength": str(incident.strength),
+        "p_value": incident.p_value,
+        "messages": incident.messages,
+        "recipients": incident.recipients,
+        "first_day": _day(incident.first),
+        "last_day": _day(incident.last),
+        **{name: [_said(value, show) for value in getattr(incident, name)] for name in _INCIDENT_LISTS},
+        "migration": incident.migration,
+        "tier": str(incident.tier),
+        "due": incident.due,
+    }
+
+
+_INCIDENT_LISTS = ("streams", "roles", "stages", "rules", "addresses")
 
 
 def show_record(message: Message, *, redact: str = "none", blind_spots: Iterable[str] = ()) -> Record:

@@ -188,6 +188,9 @@ class _Block:
         for found in report.allowed:
             subject, summary = self._said(found.subject, address_limit), self._said(found.summary)
             yield f"   allowed:  {visible(found.rule)} ({found.severity}) {subject}: {summary}"
+        for incident in report.due:
+            of_all = f"{count(incident.messages, 'message')} in {count(len(incident.streams), 'stream')}"
+            yield f"   incident: {self._said(incident.subject, address_limit)}: {of_all}, for the {incident.tier}"
         if self.options.verbose:
             for skipped in report.skipped:
                 yield f"   skipped:  {visible(skipped.rule)}: {self._said(skipped.reason)}"

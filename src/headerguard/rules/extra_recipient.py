@@ -23,9 +23,9 @@ class ExtraRecipient(Rule):
     a provider of free mail addresses, besides the author's own. Of hidden recipients it is how many there are. So many
     are beyond it that stood in no more than one message of `rare`, where the stream always had the same lower number or
     is `rare` messages old. The subject is, of several, the one that was beside others most often; of hidden ones, the
-    one at a domain that was never copied, else the least frequent. A shape is no stranger: what was flagged once is
-    known from then on. At the author's own domain a hidden one weighs MEDIUM. Where its domain alone gives a hidden one
-    away, `unfamiliar-blind-recipient` says it, and this rule is silent.
+    one at a domain that was never copied, else the least frequent. It stays a finding until somebody calls the subject
+    benign, or the shape. At the author's own domain a hidden one weighs MEDIUM. Where its domain alone gives a hidden
+    one away, `unfamiliar-blind-recipient` says it, and this rule is silent.
 
     Why: mail to customers goes to a new domain every day, so that no domain is a surprise; a second recipient is. An
     archive gets a copy of everything, so that its vendor is no surprise; a second copy is.
@@ -33,7 +33,8 @@ class ExtraRecipient(Rule):
     When it is wrong: a customer who adds an address of somebody else; the first message of a stream that is for groups;
     the day on which an archive is set up. A member of an alias or a list that the copy shows is not counted.
 
-    What to do: find out who added the recipient. Where the application asks for it, say so with `recipients=`.
+    What to do: find out who added the recipient. Where the application asks for it, say so with `recipients=`; a shape
+    that is right for the stream is allowed with the subject `*`, this rule and the stream.
 
     References: CVE-2023-7028 (a password reset sent to two addresses); RFC 5322 section 3.6.3.
     """

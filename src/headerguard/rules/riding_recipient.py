@@ -54,7 +54,7 @@ class RidingRecipient(Rule):
         parties = {} if is_mailing(message) else known.company(message).everybody
         riding: dict[str, tuple[float, int]] = {}
         for riders in known.baseline.company(message.account, known.stream) if len(parties) > 1 else ():
-            for key, rider in riders.riders_in(parties).items():
+            for key, rider in riders.riders_in(parties, aside=known.aside).items():
                 riding[key] = max(riding.get(key, (0, 0)), (riders.share(rider), rider.count))
         for recipient in message.recipients if riding else ():
             key, domain = recipient.address.canonical, known.registrable(recipient.address)
