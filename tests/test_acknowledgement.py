@@ -285,6 +285,14 @@ def test_a_domain_that_is_benign_becomes_known(path: Path) -> None:
     assert (report.allowed, found(report)) == ((), [])
 
 
+def test_what_is_benign_until_a_day_is_not_known_after_it(path: Path) -> None:
+    append(path, [replace(BENIGN, subject="arxxwalls.com", until=date(2026, 3, 10))])
+    guard = trained(path)
+    for number in range(30):
+        assert found(guard.observe(shop(number, TAPPED, day=9))) == []
+    assert found(guard.observe(shop(99, TAPPED, day=11)), "unfamiliar-blind-recipient") == ["arxxwalls.com"]
+
+
 @pytest.mark.parametrize(
     ("scope", "covered"),
     [

@@ -163,6 +163,10 @@ def test_within_a_message_the_strongest_gets_the_page() -> None:
     ]
 
 
+def test_without_any_time_nothing_is_kept_back() -> None:
+    assert tiers(Incidents(Budget(Rate(1, 168), Rate(1, 24))), "a", "b", "c", hour=0) == ["page"] * 3
+
+
 def test_what_weighs_medium_wakes_nobody_up() -> None:
     assert tiers(Incidents(), "a", severity=Severity.MEDIUM) == ["digest"]
 

@@ -156,7 +156,7 @@ class Guard:
     def _check(
         self, message: Message, levels: Iterable[Level], intent: Declared, now: datetime | None
     ) -> tuple[Report, tuple[Finding, ...]]:
-        """The report, and the findings in which an address alone was accepted."""
+        """The report, and the findings that are accepted and not to be learned."""
         finest, known = self._known(levels, intent, message, now)
         if carried := self._believed(message, now):
             known = replace(known, seal=carried) if isinstance(carried, Seal) else replace(known, unbelieved=carried)

@@ -195,7 +195,8 @@ class Incidents:
             return incident
         record = self.records.get((incident.account, incident.subject))
         least = record.tier if record else None
-        tier = self.spending.place(incident.severity >= Severity.HIGH, hour, self.budget, least)
+        budget = self.budget if hour else Budget()  # without any time there is no telling what a window holds
+        tier = self.spending.place(incident.severity >= Severity.HIGH, hour, budget, least)
         if record is not None:
             record.tier = tier
         return replace(incident, tier=tier, due=True)

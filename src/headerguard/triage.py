@@ -36,7 +36,8 @@ class Sorted(NamedTuple):
     allowed: tuple[Finding, ...] = ()
     """Those that are accepted."""
     narrow: tuple[Finding, ...] = ()
-    """Of these, those in which an address alone is accepted, and not its domain."""
+    """Of these, those in which an address alone is accepted and not its domain, or that until a day: not to be learned,
+    as what is known is known of the domain and for good."""
     notes: tuple[str, ...] = ()
     """What a reader should know."""
 
@@ -72,7 +73,7 @@ class Triage:
             accepting = _accepting(covering, today)
             if accepting:
                 allowed.append(done)
-                narrow += [done] * all("@" in one.subject for one in accepting)
+                narrow += [done] * all("@" in one.subject or one.until for one in accepting)
                 continue
             judged.append(done)
             notes += [f"the {_noun(one)} of {one.subject} has lapsed" for one in covering if not one.in_force(today)]
@@ -136,7 +137,7 @@ class Triage:
     ) -> frozenset[tuple[str, str]]:
         """What must not become known: role and registrable domain of all that findings name, and the shape as such.
 
-        `narrow`: those in which an address alone is accepted; the shape of such a message is one to learn.
+        `narrow`: those that are accepted and not learned (`Sorted.narrow`); the shape of such a message is.
         """
         if not flagged and not narrow:
             return _NOTHING
