@@ -568,10 +568,21 @@ def test_the_record_that_the_next_test_spoils_is_whole(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "place"),
     [
-        ({**record(), "schema": 2}, "schema 2 is newer"),
+        ({**record(), "schema": 3}, "schema 3 is newer than this program reads (1 to 2)"),
         ({**record(), "schema": 0}, "schema 0 is unknown"),
         ({**record(), "schema": "1"}, "schema '1' is unknown"),
+        ({**record(), "schema": True}, "schema True is unknown"),
         ({}, "schema None is unknown"),
+        (record(seen="3 2026-03-01"), "seen is not a count, or count, first day"),
+        (record(seen="3 2026-03-01 2026-02-30"), "seen is not a count, or count, first day"),
+        (record(seen="-3"), "seen is not a count, or count, first day"),
+        (record(seen=""), "seen is not a count, or count, first day"),
+        (record(days={"2026-13": "1"}), "days has '2026-13', which is no month"),
+        (record(days={"2026-02-30": 1}), "days has '2026-02-30', which is no month"),
+        (record(days={"2026-02": "1 " * 28 + "1"}), "days['2026-02'] is not a whole number for each day"),
+        (record(days={"2026-02": "1  1"}), "days['2026-02'] is not a whole number for each day"),
+        (record(days={"2026-02": 1}), "days['2026-02'] is not a whole number for each day"),
+        (record(days={"2026-02-01": "1"}), "days['2026-02-01'] is not a whole number"),
         ([], "the file is not an object"),
         ("text", "the file is not an object"),
         (None, "the file is not an object"),
@@ -634,6 +645,42 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         Baseline.load(tmp_path / "absent.json")
     with pytest.raises(BaselineError, match="cannot be read"):
         Baseline.load(tmp_path)
+
+
+def test_a_file_that_the_first_schema_wrote_is_read(tmp_path: Path) -> None:
+    """It was written by the program as it was then, from the mail that is learned here."""
+    dated = []
+    for n in range(30):
+        day = DAY + n // 3 if n % 7 else 0
+        to, copy = f"c{n}@client-{n % 4}.example", "audit@vault.example"
+        dated.append((receipt(to, f"Bcc: {copy}", envelope=Envelope("b@esp.example", (to, copy))), day))
+    dated += [
+        (mail("From: jörg@shop.example", "To: jane@client.example", f"Subject: letter {x}", account="acme"), DAY)
+        for x in "abc"
+    ]
+    expected = state(dated)
+    for history in (history for profile in expected.streams.values() for history in profile.roles.values()):
+        history.addresses = history.addresses and {}  # it knew domains alone
+    for profile in expected.streams.values():
+        del profile.roles["hidden"]  # and nothing of that shape
+    path = Path(__file__).with_name("baselines") / "schema-1.json"
+    assert '"schema": 1' in path.read_text(encoding="utf-8")
+    loaded = Baseline.load(path)
+    assert loaded.streams == expected.streams
+    assert loaded.novelty.as_dict() == expected.novelty.as_dict()
+    loaded.save(tmp_path / "b.json")
+    written_again = json.loads((tmp_path / "b.json").read_text(encoding="utf-8"))
+    assert written_again["schema"] == 2
+    assert written_again["streams"]["-/tag:receipt"]["days"] == {"2026-03": "2 3 2 3 2 3 3 2 3 2"}
+    assert written_again["streams"]["-/tag:receipt"]["seen"] == "30 2026-03-01 2026-03-10"
+    assert Baseline.load(tmp_path / "b.json").streams == expected.streams
+
+
+@given(st.dictionaries(st.integers(1, date.max.toordinal()), st.integers(1, 10**6), max_size=40))
+def test_days_are_written_and_read(days: dict[int, int]) -> None:
+    baseline = Baseline()
+    baseline.streams["-/tag:t"] = Profile(Seen(1, 0, 0), days=days)
+    assert Baseline._from_dict(json.loads(written(baseline))).streams["-/tag:t"].days == days
 
 
 @example(

@@ -8,9 +8,11 @@ addresses as well, as pseudonyms: nobody can read them, and whoever has the key 
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -400,15 +402,28 @@ def mapping_at(value: Any, where: str) -> dict[str, Any]:
     return value
 
 
-def _seen_record(seen: Seen) -> list[Any]:
-    return [seen.count, *(day.isoformat() if (day := day_at(ordinal)) else None for ordinal in (seen.first, seen.last))]
+def _seen_record(seen: Seen) -> str:
+    """A count with its days, in one line of a file: "3 2026-03-01 2026-03-02", "3" without a date."""
+    days = (day.isoformat() if (day := day_at(ordinal)) else "-" for ordinal in (seen.first, seen.last))
+    return " ".join((str(seen.count), *days)) if seen.first or seen.last else str(seen.count)
+
+
+def _days_record(days: Mapping[int, int]) -> dict[str, str]:
+    """Messages per day, a line a month: its days from the first to the last that saw any."""
+    months: dict[str, list[str]] = {}
+    for ordinal in sorted(days):
+        day = date.fromordinal(ordinal)
+        counts = months.setdefault(day.isoformat()[:7], [])
+        counts += ["0"] * (day.day - 1 - len(counts))
+        counts.append(str(days[ordinal]))
+    return {month: " ".join(counts) for month, counts in months.items()}
 
 
 def profile_record(profile: Profile) -> dict[str, Any]:
     """A profile as plain data."""
     return {
         "seen": _seen_record(profile.seen),
-        "days": {date.fromordinal(day).isoformat(): count for day, count in sorted(profile.days.items())},
+        "days": _days_record(profile.days),
         "roles": {
             str(role): {
                 "messages": history.messages,
@@ -433,6 +448,31 @@ def _addresses_record(history: RoleHistory) -> dict[str, Any]:
 
 
 def _seen(value: Any, where: str) -> Seen:
+    if not isinstance(value, str):
+        return _seen_of_schema_1(value, where)
+    try:
+        return _read_seen(value)
+    except ValueError:
+        raise MalformedError(f"{where} is not a count, or count, first day and last day") from None
+
+
+@lru_cache(1 << 14)
+def _read_seen(text: str) -> Seen:
+    """Files hold many of these, and few different ones."""
+    count, *days = text.split(" ")
+    ordinals = [date.fromisoformat(day).toordinal() if day != "-" else 0 for day in days] or [0, 0]
+    (first, last), (whole,) = ordinals, _counts(count)
+    return Seen(whole, first, last)
+
+
+def _counts(text: str) -> list[int]:
+    """Whole numbers with a blank between them. Raises ValueError for anything else that `int` would take."""
+    if not text.isascii() or not text.replace(" ", "").isdecimal():
+        raise ValueError(text)
+    return list(map(int, text.split(" ")))
+
+
+def _seen_of_schema_1(value: Any, where: str) -> Seen:
     try:
         count, first, last = value
         days = [date.fromisoformat(day).toordinal() if day is not None else 0 for day in (first, last)]
@@ -443,11 +483,21 @@ def _seen(value: Any, where: str) -> Seen:
     return Seen(count, *days)
 
 
-def _ordinal(day: str, where: str) -> int:
+def _days(key: str, value: Any, where: str) -> dict[int, int]:
+    """Messages per day of a month ("2026-03"), or those of a day, as schema 1 has it."""
     try:
-        return date.fromisoformat(day).toordinal()
+        first = date.fromisoformat(key if len(key) == 10 else f"{key}-01")
     except ValueError:
-        raise MalformedError(f"{where} has {day!r}, which is no day") from None
+        raise MalformedError(f"{where} has {key!r}, which is no month") from None
+    if len(key) == 10:
+        return {first.toordinal(): _whole(value, f"{where}[{key!r}]")}
+    try:
+        counts = _counts(str(value))
+    except ValueError:
+        counts = [0] * 32
+    if not isinstance(value, str) or len(counts) > monthrange(first.year, first.month)[1]:
+        raise MalformedError(f"{where}[{key!r}] is not a whole number for each day")
+    return {ordinal: count for ordinal, count in enumerate(counts, first.toordinal()) if count}
 
 
 def _whole(value: Any, where: str) -> int:
@@ -456,15 +506,18 @@ def _whole(value: Any, where: str) -> int:
     return value
 
 
+_KEPT_ROLES = frozenset((*Role, ACCOUNT, TRACKING_HOST, SETTING, PARTIES, CONCEALED, SHOWN, SEAL))
+
+
 def profile_at(record: Any, where: str) -> Profile:
     """The profile that `profile_record` wrote. Raises MalformedError that names the place."""
     fields = mapping_at(record, where)
     profile = Profile(_seen(fields.get("seen"), f"{where}.seen"))
-    for day, count in mapping_at(fields.get("days", {}), f"{where}.days").items():
-        profile.days[_ordinal(day, f"{where}.days")] = _whole(count, f"{where}.days[{day!r}]")
+    for key, counts in mapping_at(fields.get("days", {}), f"{where}.days").items():
+        profile.days |= _days(key, counts, f"{where}.days")
     for role, entry in mapping_at(fields.get("roles"), f"{where}.roles").items():
         place = f"{where}.roles[{role!r}]"
-        if role not in {*Role, ACCOUNT, TRACKING_HOST, SETTING, PARTIES, CONCEALED, SHOWN, SEAL}:
+        if role not in _KEPT_ROLES:
             raise MalformedError(f"{place} is not a role")
         messages = _whole(mapping_at(entry, place).get("messages"), f"{place}.messages")
         values = _values(entry.get("values"), f"{place}.values")
