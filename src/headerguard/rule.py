@@ -21,12 +21,25 @@ from headerguard.fields import HIDDEN, VISIBLE, Role
 from headerguard.finding import Evidence, Finding, History, Severity
 from headerguard.header import Defect, DefectName, Field
 from headerguard.message import Envelope, Mark, Message, Recipient, Sighting, Stage
+from headerguard.novelty import Trend
 from headerguard.profile import Profile
 from headerguard.riders import Company, company_of
 from headerguard.seal import Seal
 from headerguard.stream import Level
 
-__all__ = ["Bound", "Compared", "Declared", "Example", "Known", "Rule", "bind", "layer_of", "load_rules", "near_miss"]
+__all__ = [
+    "Bound",
+    "Compared",
+    "Declared",
+    "Example",
+    "Known",
+    "Rule",
+    "bind",
+    "home_of",
+    "layer_of",
+    "load_rules",
+    "near_miss",
+]
 
 
 @dataclass(frozen=True)
@@ -110,6 +123,16 @@ class Known:
     def knows(self, roles: Iterable[Role], domain: str) -> bool:
         """Whether this stream has shown a registrable domain in one of the roles."""
         return self.profile is not None and any(self.profile.knows(role, domain) for role in roles)
+
+    def knows_address(self, roles: Iterable[Role], address: Address) -> bool:
+        """Whether this stream has shown an exact address in one of the roles."""
+        return self.profile is not None and any(
+            self.profile.knows_address((role,), self.baseline.pseudonym(role, address)) for role in roles
+        )
+
+    def address_trend(self, role: Role) -> Trend | None:
+        """How the exact addresses of a role of this stream came; None where none are known, or any may stand there."""
+        return self.profile.address_trend(role, self.baseline.pseudonyms.name) if self.profile else None
 
     def declares(self, recipient: Recipient) -> bool:
         """Whether what was declared for any of the roles of a recipient allows it, or people judged it benign."""
@@ -218,6 +241,12 @@ def author_mailbox(message: Message) -> str | None:
     authors = message.sightings_of((Role.FROM,))
     boxes = {s.address.canonical for s in authors if s.tier is not Tier.CANDIDATE and s.role is Role.FROM}
     return boxes.pop() if len(boxes) == 1 else None
+
+
+def home_of(message: Message, known: Known) -> set[str]:
+    """The registrable domains of the authors, and of all whom the message shows: a colleague, an alias, a tag."""
+    shown = {known.registrable(s.address) for s in message.sightings_of(VISIBLE) if s.tier is not Tier.CANDIDATE}
+    return shown | known.author_domains(message)
 
 
 def _is_candidate(where: Where) -> bool:

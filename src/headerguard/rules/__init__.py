@@ -34,6 +34,7 @@ from headerguard.rules.unbelieved_seal import UnbelievedSeal
 from headerguard.rules.unexpected_recipient import UnexpectedRecipient
 from headerguard.rules.unexpected_reply_path import UnexpectedReplyPath
 from headerguard.rules.unfamiliar_account import UnfamiliarAccount
+from headerguard.rules.unfamiliar_address import UnfamiliarAddress
 from headerguard.rules.unfamiliar_domain import (
     UnfamiliarAuthor,
     UnfamiliarBlindRecipient,
@@ -61,6 +62,7 @@ BUILTIN: tuple[type[Rule], ...] = (
     MovedStream,
     ChangedSetting,
     UnfamiliarAccount,
+    UnfamiliarAddress,
     UnfamiliarBlindRecipient,
     UnfamiliarRecipient,
     UnfamiliarAuthor,

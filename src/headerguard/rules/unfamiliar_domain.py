@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from headerguard.address_list import Tier
 from headerguard.fields import HIDDEN, VISIBLE, Role
 from headerguard.finding import Finding, Severity
 from headerguard.message import Message, Recipient, Sighting
-from headerguard.rule import Example, Known, Rule, author_mailbox, layer_of
+from headerguard.rule import Example, Known, Rule, author_mailbox, home_of, layer_of
 
 _CLEAN = "From: shop@shop.example\nTo: jane@client.example\nX-MC-Template: receipt\n"
 _HISTORY = tuple(
@@ -111,7 +110,7 @@ class UnfamiliarBlindRecipient(_UnfamiliarDomain):
                     found.append((recipient, surest))
         if not found:
             return
-        author, home = author_mailbox(message), self.home(message, known)
+        author, home = author_mailbox(message), home_of(message, known)
         for recipient, surest in found:
             if recipient.address.canonical != author:
                 expanded = surest.role is Role.ENVELOPE and message.is_expanded(recipient)
@@ -125,12 +124,6 @@ class UnfamiliarBlindRecipient(_UnfamiliarDomain):
         familiar = known.knows(self.roles, known.registrable(sighting.address))
         expected = familiar or known.declared.expects_hidden(sighting.address)
         return not expected and super().is_unfamiliar(sighting, own, known)
-
-    @staticmethod
-    def home(message: Message, known: Known) -> set[str]:
-        """The author's own domain, and those of all whom the message shows: a colleague, an alias, a tag."""
-        shown = {known.registrable(s.address) for s in message.sightings_of(VISIBLE) if s.tier is not Tier.CANDIDATE}
-        return shown | known.author_domains(message)
 
     def hidden_copy(
         self, message: Message, recipient: Recipient, surest: Sighting, severity: Severity | None, known: Known
