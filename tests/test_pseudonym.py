@@ -65,7 +65,9 @@ def test_a_pseudonym_depends_on_the_key_and_the_address_alone() -> None:
     jane, joe = Address("jane", "client.example"), Address("joe", "client.example")
     one = Pseudonyms(KEY).of(jane)
     assert one == Pseudonyms(KEY).of(jane) == Pseudonyms(KEY).of(Address("Jane+7", "client.example"))
-    assert len({one, Pseudonyms(KEY).of(joe), Pseudonyms(OTHER_KEY).of(jane)}) == 3
+    other = Pseudonyms(OTHER_KEY).of(jane)
+    assert len({one, Pseudonyms(KEY).of(joe), other}) == 3
+    assert one[len(Pseudonyms(KEY).name) :] != other[len(Pseudonyms(OTHER_KEY).name) :]  # not the name of the key alone
     assert len(one) == LENGTH
     assert one.startswith(Pseudonyms(KEY).name)
     assert not one.startswith(Pseudonyms(OTHER_KEY).name)
@@ -318,7 +320,8 @@ def test_of_two_keys_each_knows_its_own_addresses() -> None:
     assert knows(Baseline._from_dict(joined.as_dict(), OTHER_KEY), Role.BCC, "b@vault.example")
     assert profile_of(joined).has_strange_addresses(joined.pseudonyms.name)
     assert not profile_of(mine).has_strange_addresses(mine.pseudonyms.name)
-    assert profile_of(mine.merge(theirs)).has_strange_addresses(mine.pseudonyms.name)
+    profile_of(mine).add(profile_of(theirs))
+    assert profile_of(mine).has_strange_addresses(mine.pseudonyms.name)
 
 
 # ---- the file ------------------------------------------------------------------------------------------------
