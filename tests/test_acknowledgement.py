@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from headerguard import BaselineError, Guard, Report
 from headerguard.acknowledgement import ANYBODY, Acknowledgement, Acknowledgements, Verdict, append
 from headerguard.config import parse
+from headerguard.riders import Riders
 
 BENIGN = Acknowledgement("copy@arxxwalls.com", Verdict.BENIGN, "tests")
 
@@ -378,3 +379,26 @@ def test_everybody_is_allowed_in_the_configuration_for_a_rule_and_a_stream_alone
     both = {"rule": "unfamiliar-blind-recipient", "stream": "tag:receipt"}
     guard = trained(allow=[{"subject": ANYBODY, "reason": "tests", **both}])
     assert len(guard.check(shop(1, TAPPED)).allowed) == 1
+
+
+def test_calling_somebody_benign_silences_nothing_else(path: Path) -> None:
+    """A single surprise among the clean ones would be as rare as all that the odds are asked about."""
+    append(path, [replace(BENIGN, subject="arxxwalls.com")])
+    guard = Guard(acknowledgements=Acknowledgements(path))
+    for number in range(60):
+        for stream in ("receipt", "reset"):
+            guard.observe(shop(number, stream=stream, day=1))
+    assert len(guard.observe(shop(1, TAPPED)).allowed) == 1
+    for stream in ("receipt", "reset"):
+        for line in ("Bcc: eve@evil.example", "Reply-To: eve@evil.example"):
+            assert found(guard.check(shop(2, line, stream=stream))) == ["evil.example"]
+
+
+def test_the_rule_on_riders_leaves_strangers_aside(monkeypatch: pytest.MonkeyPatch) -> None:
+    guard = trained()
+    guard.observe(shop(1, TAPPED))
+    asked: list[Any] = []
+    monkeypatch.setattr(Riders, "riders_in", lambda *_, aside: asked.append(aside) or {})
+    guard.check(shop(2, TAPPED))
+    assert asked
+    assert all("copy@arxxwalls.com" in aside and "joe@client.example" not in aside for aside in asked)

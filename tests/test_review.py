@@ -298,3 +298,11 @@ def test_the_budget_is_held_against_what_the_mail_comes_to(run: Run) -> None:
 def test_without_dates_nobody_can_say(run: Run) -> None:
     Baseline().save("empty.json")
     assert "no message has a date" in run("baseline", "show", "empty.json")[1]
+
+
+def test_a_stream_without_siblings_is_not_told_from_them(run: Run) -> None:
+    guard = Guard()
+    guard.learn(mail(number, "invoices", "Bcc: keep@vault.example") for number in range(40))
+    guard.baseline.save("alone.json")
+    out = run("baseline", "audit", "-b", "alone.json")[1]
+    assert "vault.example is bcc of stream 'tag:invoices' in 100% of its messages: never judged\n" in out

@@ -210,7 +210,7 @@ class Baseline:
     def _learn_novelty(self, profile: Profile, roles: Mapping[str, set[str]], aside: Container[str]) -> None:
         """Count, at the finest level, what the message brings that the stream has not shown.
 
-        Whoever was judged counts once, and not in each of the streams that show him.
+        Whoever was judged does not count: a single benign surprise would silence all others that are as rare.
         """
         seen = []
         for role in _COUNTED | ((profile.roles.keys() | roles.keys()) & JUDGED):
@@ -219,7 +219,7 @@ class Baseline:
             history = profile.roles.get(role)
             known = history.values if history else {}
             new = roles.get(role, set()).difference(known) if known is not None else ()
-            counted = [domain for domain in new if not (domain in aside and self.has_seen(domain))]
+            counted = [domain for domain in new if domain not in aside]
             seen.append((profile.trend(Role(role)), bool(counted), not all(map(self.has_seen, counted))))
         self.novelty.learn(seen, profile.calm)
 
