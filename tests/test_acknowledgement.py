@@ -389,16 +389,20 @@ def test_calling_somebody_benign_silences_nothing_else(path: Path) -> None:
         for stream in ("receipt", "reset"):
             guard.observe(shop(number, stream=stream, day=1))
     assert len(guard.observe(shop(1, TAPPED)).allowed) == 1
-    for stream in ("receipt", "reset"):
-        for line in ("Bcc: eve@evil.example", "Reply-To: eve@evil.example"):
-            assert found(guard.check(shop(2, line, stream=stream))) == ["evil.example"]
+    for stream, line in (("reset", "Bcc"), ("reset", "Reply-To"), ("receipt", "Reply-To")):
+        assert found(guard.check(shop(2, f"{line}: eve@evil.example", stream=stream))) == ["evil.example"]
 
 
 def test_the_rule_on_riders_leaves_strangers_aside(monkeypatch: pytest.MonkeyPatch) -> None:
     guard = trained()
     guard.observe(shop(1, TAPPED))
     asked: list[Any] = []
-    monkeypatch.setattr(Riders, "riders_in", lambda *_, aside: asked.append(aside) or {})
+
+    def asks(*_: object, aside: Any) -> dict[str, Any]:
+        asked.append(aside)
+        return {}
+
+    monkeypatch.setattr(Riders, "riders_in", asks)
     guard.check(shop(2, TAPPED))
     assert asked
     assert all("copy@arxxwalls.com" in aside and "joe@client.example" not in aside for aside in asked)
