@@ -22,6 +22,7 @@ import jsonschema
 import pytest
 
 import headerguard
+from dns_server import NameServer
 from headerguard import Baseline, Finding, Guard, Known, Message, Rule, Severity, read
 from headerguard.cli import main, parser
 from headerguard.fields import Role
@@ -657,6 +658,55 @@ def test_known_names_are_told(run: Run, folder: Path) -> None:
     (folder / "known.txt").write_text("shop.example\n")
     assert "among known names    yes" in run("explain", "a.shop.example", "--known", "known.txt").out
     assert "among known names    no" in run("explain", "a.example", "--known", "known.txt").out
+
+
+STRANGE = '$ORIGIN stranger.example.\n@ MX 0 .\n@ TXT "v=spf1 -all"\n'
+
+
+@pytest.fixture
+def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[NameServer]:
+    """A name server that the configuration of this directory names, without enabling DNS."""
+    monkeypatch.chdir(tmp_path)
+    with NameServer(STRANGE) as name_server:
+        Path("headerguard.toml").write_text(f"[dns]\nresolvers = ['{name_server.address}']\ndeadline = 20\n")
+        yield name_server
+
+
+@pytest.mark.real
+def test_explain_asks_dns_only_when_told_to(run: Run, asked: NameServer) -> None:
+    Path("headerguard.toml").write_text(Path("headerguard.toml").read_text() + "enable = true\n")
+    assert run("explain", "copy@stranger.example", "--format", "json").records[0]["dns"] is None
+    assert not asked.asked
+    out = run("explain", "copy@stranger.example", "--dns").out
+    assert "   DNS                  takes no mail (null MX, RFC 7505) (!)\n" in out
+    assert "   DNS                  SPF ends in -all\n" in out
+    assert not [name for name in asked.names if "copy" in name]
+    (record,) = run("explain", "stranger.example", "--dns", "--format", "json").records
+    assert (record["dns"]["null_mx"], record["dns"]["receives_mail"], record["dns"]["spf"]["all"]) == (True, False, "-")
+    assert record["dns"]["told"][0] == {"text": "takes no mail (null MX, RFC 7505)", "damning": True}
+
+
+@pytest.mark.real
+def test_explain_tells_what_dns_did_not_say(run: Run, asked: NameServer) -> None:
+    asked.faults["*"] = "servfail"
+    assert "   DNS, not known       MX: SERVFAIL\n" in run("explain", "stranger.example", "--dns").out
+
+
+@pytest.mark.real
+def test_check_asks_dns_only_when_told_to(run: Run, asked: NameServer) -> None:
+    for number in range(30):
+        Path(f"{number}.eml").write_text(receipt(number))
+    run("check", *(f"{number}.eml" for number in range(30)), "--learn", "-b", "b.json")
+    Path("new.eml").write_text(receipt(31, "Bcc: copy@stranger.example"))
+    usual = run("check", "new.eml", "-b", "b.json", "--format", "json").records[0]["findings"]
+    assert usual
+    assert not asked.asked
+    told = run("check", "new.eml", "-b", "b.json", "--format", "json", "--dns").records[0]["findings"]
+    severities = [next(f["severity"] for f in each if f["subject"] == "stranger.example") for each in (usual, told)]
+    assert severities == ["high", "critical"]
+    assert next(e["text"] for f in told for e in f["evidence"] if e["place"] == "DNS").startswith("takes no mail")
+    assert all(name.endswith("stranger.example") for name in asked.names)
+    assert "DNS: takes no mail (null MX, RFC 7505)" in run("check", "new.eml", "-b", "b.json", "--dns").out
 
 
 # ---- rules, version --------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from headerguard.address_list import parse as parse_address
-from headerguard.config import Allow, Config, default, find, load, parse
+from headerguard.config import Allow, Config, Dns, default, find, load, parse
 from headerguard.errors import ConfigError
 from headerguard.fields import Role
 from headerguard.finding import Severity
@@ -222,6 +222,42 @@ def test_an_old_id_resolves_everywhere_and_leaves_a_warning(monkeypatch: pytest.
     assert (config.allow[0].rule, config.warnings) == ("repeated-field", (said,))
     config = configured('enable = ["old-name"]')
     assert (config.enable, config.warnings) == (("repeated-field",), (said,))
+
+
+def test_dns_is_off_and_has_its_settings() -> None:
+    assert default().dns == Dns(False, (), 2.0, 48, 4096)
+    config = configured(
+        "[dns]\nenable = true\nresolvers = ['192.0.2.1', '[2001:db8::1]:5353']\ndeadline = 1\nbudget = 9\ncache = 10"
+    )
+    assert config.dns == Dns(True, ("192.0.2.1", "[2001:db8::1]:5353"), 1.0, 9, 10)
+    resolver = config.dns.resolver()
+    assert resolver.servers == (("192.0.2.1", 53), ("2001:db8::1", 5353))
+    assert (resolver.deadline, resolver.budget, resolver.memory) == (1.0, 9, 10)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("enable = 1", "enable: takes true or false, not 1"),
+        ("enable = 'yes'", "enable: takes true or false, not 'yes'"),
+        ("resolvers = '192.0.2.1'", "resolvers: takes a list of IP addresses, not '192.0.2.1'"),
+        (
+            "resolvers = ['ns.example']",
+            "resolvers[0]: takes an IP address such as '192.0.2.1' or '[2001:db8::1]:5353', not 'ns.example'",
+        ),
+        ("deadline = 0", "deadline: takes a number of seconds above 0, at most 60, not 0"),
+        ("deadline = 61", "deadline: takes a number of seconds above 0, at most 60, not 61"),
+        ("deadline = nan", "deadline: takes a number of seconds above 0, at most 60, not nan"),
+        ("deadline = true", "deadline: takes a number of seconds above 0, at most 60, not true"),
+        ("budget = 0", "budget: takes a whole number from 1 to 1000000, not 0"),
+        ("budget = true", "budget: takes a whole number from 1 to 1000000, not true"),
+        ("budget = 1.5", "budget: takes a whole number from 1 to 1000000, not 1.5"),
+        ("cache = 1000001", "cache: takes a whole number from 1 to 1000000, not 1000001"),
+        ("resolver = []", "resolver: unknown key; did you mean 'resolvers'?"),
+    ],
+)
+def test_a_wrong_setting_of_dns(text: str, said: str) -> None:
+    assert problems(f"[dns]\n{text}") == [f"hg.toml: dns.{said}"]
 
 
 def test_an_own_host_stands_for_its_registrable_domain() -> None:

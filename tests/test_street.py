@@ -47,6 +47,10 @@ STREET = (
     "incident",
     "declared",
     "protection",
+    "name_server",
+    "resolver",
+    "mail_policy",
+    "dns_facts",
     "rule",
     "rules",
     "sources",
@@ -56,6 +60,7 @@ STREET = (
     "reconcile",
     "citation",
     "triage",
+    "inquiry",
     "guard",
     "proof",
     "rendering",
@@ -76,7 +81,13 @@ STREET = (
 NEIGHBOURS = frozenset(("grammar", "sources", "rendering", "stores"))
 """Packages whose modules may import one another, as long as no circle comes of it."""
 
-ONLY_IN = {"email_validator": "address", "idna": "address", "tldextract": "address", "mailparser": "trace"}
+ONLY_IN = {
+    "dns": "name_server",
+    "email_validator": "address",
+    "idna": "address",
+    "tldextract": "address",
+    "mailparser": "trace",
+}
 """Third-party packages with a single user."""
 
 FORBIDDEN_NAMES = frozenset(("utils", "util", "helpers", "helper", "core", "manager", "managers", "common", "misc"))
@@ -407,10 +418,11 @@ def test_a_circle_of_neighbours_is_found() -> None:
         ("guard", "def f():\n    import tldextract", "guard:2: only address imports tldextract"),
         ("address", "def f():\n    from mailparser import x", "address:2: only trace imports mailparser"),
         ("cli", "import requests", "cli:1: requests must be imported inside a function"),
-        ("adapters__one", "import dns.resolver", "adapters.one:1: dns must be imported inside a function"),
+        ("adapters__one", "import rich.table", "adapters.one:1: rich must be imported inside a function"),
+        ("dns_facts", "def f():\n    import dns.message", "dns_facts:2: only name_server imports dns"),
         ("address", "def f():\n    import idna", None),
         ("trace", "def f():\n    import mailparser", None),
-        ("novelty", "import math\ndef f():\n    import dns.resolver", None),
+        ("name_server", "import math\ndef f():\n    import dns.resolver", None),
         ("adapters__one", "import django", None),
     ],
 )

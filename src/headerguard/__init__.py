@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from headerguard.address_list import Tier
     from headerguard.baseline import Baseline
     from headerguard.config import Config
+    from headerguard.dns_facts import Facts, look_up, look_up_async
     from headerguard.errors import BaselineError, ConfigError, FindingsError, HeaderguardError, SourceError
     from headerguard.fields import Role
     from headerguard.finding import Evidence, Failure, Finding, History, Report, Severity, Skipped
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from headerguard.proof import check_examples
     from headerguard.reconcile import Reconciliation
     from headerguard.rendering import render
+    from headerguard.resolver import Resolver
     from headerguard.rule import Example, Known, Rule
     from headerguard.sources import read
     from headerguard.trace import Relay, relays
@@ -36,6 +38,7 @@ _HOME = {
     "address_list": ("Tier",),
     "baseline": ("Baseline",),
     "config": ("Config",),
+    "dns_facts": ("Facts", "look_up", "look_up_async"),
     "errors": ("BaselineError", "ConfigError", "FindingsError", "HeaderguardError", "SourceError"),
     "fields": ("Role",),
     "finding": ("Evidence", "Failure", "Finding", "History", "Report", "Severity", "Skipped"),
@@ -47,6 +50,7 @@ _HOME = {
     "profile": ("Profile", "Seen"),
     "reconcile": ("Reconciliation",),
     "rendering": ("render",),
+    "resolver": ("Resolver",),
     "rule": ("Example", "Known", "Rule"),
     "sources": ("read",),
     "trace": ("Relay", "relays"),
@@ -66,6 +70,7 @@ __all__ = [
     "Envelope",
     "Evidence",
     "Example",
+    "Facts",
     "Failure",
     "Field",
     "Finding",
@@ -86,6 +91,7 @@ __all__ = [
     "Record",
     "Relay",
     "Report",
+    "Resolver",
     "Role",
     "Rule",
     "Seen",
@@ -100,6 +106,8 @@ __all__ = [
     "Verdict",
     "__version__",
     "check_examples",
+    "look_up",
+    "look_up_async",
     "read",
     "relays",
     "render",

@@ -25,6 +25,8 @@ def configuration(arguments: Namespace, terminal: Terminal) -> Config:
         terminal.say(warning)
     if fail_on := getattr(arguments, "fail_on", None):
         config = replace(config, fail_on=Severity.parse(fail_on))
+    if getattr(arguments, "dns", False):
+        config = replace(config, dns=replace(config.dns, enable=True))
     return config
 
 

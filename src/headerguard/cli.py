@@ -151,6 +151,7 @@ def _add_check(commands: Any) -> None:
         help=f"exit with 1 from this severity on: {', '.join(_SEVERITIES)} (configuration, else medium)",
     )
     check.add_argument("--verbose", action="store_true", help="say too what was skipped, and what no copy can show")
+    _add_dns(check, "ask DNS about strangers in findings")
 
 
 def _add_learn(commands: Any) -> None:
@@ -210,7 +211,16 @@ def _add_explain(commands: Any) -> None:
     explain.add_argument(
         "--baseline", "-b", metavar="FILE", help="say where this file has seen a domain (configuration)"
     )
+    _add_dns(explain, "ask DNS about the domain")
     _add_format(explain)
+
+
+def _add_dns(command: argparse.ArgumentParser, what: str) -> None:
+    command.add_argument(
+        "--dns",
+        action="store_true",
+        help=f"{what}, which tells whoever runs its name servers that somebody looked (off, or configuration)",
+    )
 
 
 def _add_rules(commands: Any) -> None:

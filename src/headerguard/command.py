@@ -7,6 +7,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from headerguard import upkeep
@@ -270,7 +271,8 @@ def _names(arguments: Namespace, terminal: Terminal) -> Names:
         path = config.baseline
     known = None if arguments.known is None else _known(arguments.known)
     suffixes = SuffixList(config.suffix_list) if config.suffix_list else BUNDLED
-    return Names(suffixes, known, None if path is None else _baseline(path))
+    resolver = config.dns.resolver() if arguments.dns else None  # a configuration alone makes no explanation ask
+    return Names(suffixes, known, None if path is None else _baseline(path), resolver, date.today())
 
 
 def _known(path: str) -> list[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from headerguard.acknowledgement import ANYBODY, matches
 from headerguard.address import BUNDLED, SuffixList
@@ -27,12 +27,16 @@ from headerguard.setting import (
     Said,
     Table,
     a_budget,
+    a_count,
     a_domain,
     a_field_name,
+    a_flag,
+    a_name_server,
     a_place,
     a_rate,
     a_relay,
     a_severity,
+    a_span_of_seconds,
     a_stage,
     a_suffix_file,
     a_text,
@@ -40,7 +44,10 @@ from headerguard.setting import (
     shown,
 )
 
-__all__ = ["Allow", "Config", "default", "find", "load", "parse"]
+if TYPE_CHECKING:
+    from headerguard.resolver import Resolver
+
+__all__ = ["Allow", "Config", "Dns", "default", "find", "load", "parse"]
 
 T = TypeVar("T")
 
@@ -81,6 +88,28 @@ class Allow:
 
 
 @dataclass(frozen=True, slots=True)
+class Dns:
+    """Whether and how DNS is asked about strangers in findings. Asking tells their owners that somebody looked."""
+
+    enable: bool = False
+    """Whether it is asked at all."""
+    servers: tuple[str, ...] = ()
+    """Addresses of the resolvers to ask; none: those of this machine."""
+    deadline: float = 2.0
+    """Seconds for all questions of one message."""
+    budget: int = 48
+    """How many questions one message may cost."""
+    cache: int = 4096
+    """How many answers are remembered."""
+
+    def resolver(self) -> Resolver:
+        """A resolver of this kind, which opens nothing before it is asked."""
+        from headerguard.resolver import Resolver  # asyncio comes with it
+
+        return Resolver(self.servers, deadline=self.deadline, budget=self.budget, memory=self.cache)
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """What the operator says. Made by `load`, `parse` and `default`."""
 
@@ -118,6 +147,8 @@ class Config:
     """Who may stand in a role, by stream as people name it: declared, so it need not be learned."""
     sealed: Mapping[str, frozenset[Stage]] = field(default_factory=dict)
     """The stages at which copies carry a seal, by stream as people name it."""
+    dns: Dns = Dns()
+    """Whether and how DNS is asked; off unless it says so."""
     allow: tuple[Allow, ...] = ()
     """Findings that are accepted for a while."""
     warnings: tuple[str, ...] = ()
@@ -212,6 +243,7 @@ def _config(data: Any, said: Said, base: Path, key: str) -> Config:
         severities=rules.severities,
         expected={name: _expected(table, suffixes) for name, table in streams},
         sealed={name: frozenset(table.each("sealed", a_stage, "a list of stages")) for name, table in streams},
+        dns=_dns(top.table("dns")),
         allow=tuple(_allow(table, rules, suffixes) for table in top.tables("allow")),
         warnings=said.finish(),
     )
@@ -352,6 +384,17 @@ def _expected(stream: Table, suffixes: SuffixList) -> dict[Role, Bound]:
         if key in expected.values:
             bounds[role] = Bound(entries, suffixes)
     return bounds
+
+
+def _dns(table: Table) -> Dns:
+    usual = Dns()
+    return Dns(
+        table.get("enable", a_flag) or usual.enable,
+        table.each("resolvers", a_name_server, "a list of IP addresses"),
+        table.get("deadline", a_span_of_seconds) or usual.deadline,
+        table.get("budget", a_count) or usual.budget,
+        table.get("cache", a_count) or usual.cache,
+    )
 
 
 def _allow(table: Table, rules: _Rules, suffixes: SuffixList) -> Allow:

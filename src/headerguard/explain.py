@@ -21,8 +21,11 @@ from headerguard.stream import Level
 from headerguard.terminal import Terminal, printable, visible
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from headerguard.baseline import Baseline
     from headerguard.config import Config
+    from headerguard.resolver import Resolver
     from headerguard.rule import Example, Rule
 
 __all__ = [
@@ -203,9 +206,15 @@ class Names:
         suffixes: SuffixList = BUNDLED,
         known: Iterable[str] | None = None,
         baseline: Baseline | None = None,
+        resolver: Resolver | None = None,
+        today: date | None = None,
     ) -> None:
-        """`known` are names of one's own (None: nobody said), `baseline` what was learned."""
+        """`known` are names of one's own (None: nobody said), `baseline` what was learned.
+
+        With a `resolver` DNS is asked about every name; `today` decides whether a zone is young.
+        """
         self.suffixes, self.baseline = suffixes, baseline
+        self.resolver, self.today = resolver, today
         self.known = None if known is None else {self._registrable(name) for name in known}
 
     def _registrable(self, name: str) -> str:
@@ -234,12 +243,20 @@ class Names:
             "imitates": None,
             "how": None,
             "seen": None if self.baseline is None else list(_seen(self.baseline, registrable)),
+            "dns": self._dns(domain),
         }
+
+    def _dns(self, domain: str) -> Record | None:
+        if self.resolver is None:
+            return None
+        from headerguard.dns_facts import look_up  # nothing of DNS is loaded where nobody asks it
+
+        return look_up(self.resolver, (domain,), self.suffixes)[domain].record(self.today)
 
     def _refused(self, name: str) -> Record:
         empty = ("domain", "unicode", "registrable_domain", "registrable_domain_icann", "refusal")
         record: Record = {"schema": "headerguard.explanation/1", "kind": None, "name": name, "readings": []}
-        record |= dict.fromkeys((*empty, "known", "imitates", "how", "seen"))
+        record |= dict.fromkeys((*empty, "known", "imitates", "how", "seen", "dns"))
         return record | {"problem": f"{name!r} is neither an address nor a domain"}
 
 
@@ -295,6 +312,7 @@ def name_text(record: Record, terminal: Terminal) -> Iterator[str]:
     if record["known"] is not None:
         yield f"   among known names    {'yes' if record['known'] else 'no'}"
     yield from _seen_text(record["seen"])
+    yield from _dns_text(record["dns"])
 
 
 def _seen_text(seen: list[Record] | None) -> Iterator[str]:
@@ -308,6 +326,15 @@ def _seen_text(seen: list[Record] | None) -> Iterator[str]:
         yield f"   baseline             {place['role']} in {title(place['stream'])}: {messages}{days}"
     if len(seen) > _PLACES:
         yield f"                        and in {len(seen) - _PLACES:,} more places"
+
+
+def _dns_text(dns: Record | None) -> Iterator[str]:
+    if dns is None:
+        return
+    for fact in dns["told"]:
+        yield f"   DNS                  {visible(fact['text'])}{' (!)' if fact['damning'] else ''}"
+    for question in dict.fromkeys(dns["unanswered"]):
+        yield f"   DNS, not known       {visible(question)}"
 
 
 def unknown(name: str) -> str:

@@ -45,11 +45,11 @@ class Evidence:
     place: str
     """Where, for people: role and number among the addresses of that role, "bcc[1]"; a field "to" without a number."""
     field: str
-    """Wire name in lower case, or "rcpt to" / "mail from"."""
+    """Wire name in lower case, or "rcpt to" / "mail from"; "dns" for what DNS says, which stands nowhere in a copy."""
     occurrence: int
     """Which field of that name, from 0; for the envelope which recipient."""
     text: str
-    """The source octets as they stand, read as UTF-8 (undecodable octets as U+FFFD)."""
+    """The source octets as they stand, read as UTF-8 (undecodable octets as U+FFFD); what DNS says, in words."""
     span: tuple[int, int] | None
     """Start and end octet in the message; None where the copy has no octets."""
     note: str = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from headerguard.acknowledgement import Acknowledgements
@@ -29,6 +29,9 @@ from headerguard.triage import Sorted, Triage, beside, day_of, moment_of
 if TYPE_CHECKING:
     from email.message import Message as EmailMessage
     from os import PathLike
+
+    from headerguard.inquiry import Strangers
+    from headerguard.resolver import Resolver
 
 __all__ = ["Guard"]
 
@@ -60,12 +63,13 @@ class Guard:
         seal_key: bytes | None = None,
         acknowledgements: Acknowledgements | None = None,
         incidents: Incidents | None = None,
+        resolver: Resolver | None = None,
     ) -> None:
         """None stands for the default rules, an empty baseline, the default configuration, the key that it names.
 
-        `acknowledgements` are read again when their file changes; `incidents` are those that are known already.
-
-        Raises ConfigError for a key file that cannot be read.
+        `acknowledgements` are read again when their file changes; `incidents` are those that are known already. A
+        `resolver`, or [dns] enabled in the configuration, lets findings about strangers be explained by DNS; without
+        either nothing is ever looked up. Raises ConfigError for a key file that cannot be read.
         """
         self.config = config or default()
         chosen = self.config.rules if rules is None else rules
@@ -82,6 +86,9 @@ class Guard:
         usual = {rule.id: rule.severity for rule in self.rules}
         self._triage = Triage(self.config, usual, self.suffixes, self.acknowledgements, self.incidents)
         self._seal_key = seal_key if seal_key is not None else read_key(self.config.seal_key)
+        if resolver is None and self.config.dns.enable:
+            resolver = self.config.dns.resolver()
+        self._strangers = _strangers(resolver) if resolver else None
 
     @classmethod
     def from_config(cls, path: str | PathLike[str]) -> Guard:
@@ -137,7 +144,7 @@ class Guard:
         now: datetime | None = None,
         missing: bool = False,
     ) -> Report:
-        """Judge one message; learns nothing and does no I/O.
+        """Judge one message; learns nothing, and does no I/O but that of the resolver where there is one.
 
         `recipients` bounds To, Cc, envelope and control fields, `blind` bounds Bcc (None: the same bound, []: nobody);
         an entry without an @ is a registrable domain; `missing` makes an absent declared address a finding. `now`
@@ -147,7 +154,36 @@ class Guard:
         """
         copy = _message(message, envelope, stage, account)
         levels = copy.levels_as(stream, self.config.stream_field)
-        return self._check(copy, levels, _intent(recipients, blind, missing, self.suffixes), now)[0]
+        return self._asked(self._check(copy, levels, _intent(recipients, blind, missing, self.suffixes), now)[0], now)
+
+    async def check_async(
+        self,
+        message: Message | bytes | EmailMessage,
+        envelope: Envelope | None = None,
+        stage: Stage | str | None = None,
+        account: str | None = None,
+        stream: str | None = None,
+        recipients: Iterable[str] | None = None,
+        blind: Iterable[str] | None = None,
+        now: datetime | None = None,
+        missing: bool = False,
+    ) -> Report:
+        """The same for a program with an asyncio loop, which goes on while DNS is asked; see `check`."""
+        copy = _message(message, envelope, stage, account)
+        levels = copy.levels_as(stream, self.config.stream_field)
+        report, _ = self._check(copy, levels, _intent(recipients, blind, missing, self.suffixes), now)
+        if self._strangers is None or not report.findings:
+            return report
+        return await self._strangers.complete_async(
+            report, self.config.own_domains, self.baseline, _today(report.message, now)
+        )
+
+    def _asked(self, report: Report, now: datetime | None) -> Report:
+        """The report with what DNS says of the strangers in its findings, where there is anybody to ask."""
+        if self._strangers is None or not report.findings:
+            return report
+        today = _today(report.message, now)
+        return self._strangers.complete(report, self.config.own_domains, self.baseline, today)
 
     def check_all(self, messages: Iterable[Message]) -> Iterator[Report]:
         """Judge messages one by one, lazily."""
@@ -160,6 +196,8 @@ class Guard:
         finest, known = self._known(levels, intent, message, now)
         if carried := self._believed(message, now):
             known = replace(known, seal=carried) if isinstance(carried, Seal) else replace(known, unbelieved=carried)
+        if self._strangers is not None:
+            known = replace(known, _facts=self._strangers.facts)
         findings: list[Finding] = []
         failures: list[Failure] = []
         rules, skipped = self._concerned(message, known)
@@ -320,6 +358,7 @@ class Guard:
         copy = _message(message, envelope, stage, account)
         stream_levels = tuple(copy.levels_as(stream, self.config.stream_field))
         report, narrow = self._check(copy, stream_levels, _intent(recipients, blind, missing, self.suffixes), now)
+        report = self._asked(report, now)
         flagged = [finding for finding in report.findings if finding.severity >= self.config.fail_on]
         moment = moment_of(copy, now)
         withheld, aside = self._triage.withheld(copy, flagged, narrow), self._triage.aside(copy.account)
@@ -375,6 +414,12 @@ def _intent(
     )
 
 
+def _strangers(resolver: Resolver) -> Strangers:
+    from headerguard.inquiry import Strangers  # nothing of DNS is loaded where nobody asks it
+
+    return Strangers(resolver)
+
+
 def _skipped(rule: str, lacking: Collection[str]) -> Skipped:
     """The result for a rule that could not run."""
     need = next((known for known in _UNMET if known in lacking), min(lacking))
@@ -412,6 +457,11 @@ def _added_roles(message: Message) -> frozenset[Role]:
         record = message.record
         roles = roles.union((s.role for s in record.sightings), (mark.role for mark in record.marks))
     return roles
+
+
+def _today(message: Message, now: datetime | None) -> date | None:
+    moment = moment_of(message, now)
+    return moment.date() if moment else None
 
 
 def _utc(moment: datetime) -> datetime:

@@ -10,7 +10,7 @@ import dataclasses
 import difflib
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, get_type_hints
 
 from headerguard.address import BUNDLED, Address, SuffixList
 from headerguard.address_list import Tier
@@ -26,6 +26,9 @@ from headerguard.profile import Profile
 from headerguard.riders import Company, company_of
 from headerguard.seal import Seal
 from headerguard.stream import Level
+
+if TYPE_CHECKING:
+    from headerguard.dns_facts import Facts
 
 __all__ = [
     "Bound",
@@ -107,6 +110,11 @@ class Known:
     """Tells whom people judged benign in this stream; None: nobody."""
     aside: Container[str] = field(default=frozenset(), compare=False, repr=False)
     """Canonical addresses and registrable domains of strangers, and of those whom people judged, in this account."""
+    _facts: Callable[[str], Facts | None] = field(default=lambda domain: None, compare=False, repr=False)
+
+    def facts(self, domain: str) -> Facts | None:
+        """What DNS said of a domain when it was a stranger in an earlier finding; None: nobody asked. Asks nothing."""
+        return self._facts(domain)
 
     def closed(self, role: Role, unused: bool = True) -> bool:
         """Whether a role is closed in this stream, so that a new value in it means something; see `Profile.closed`."""

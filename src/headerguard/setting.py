@@ -27,12 +27,16 @@ __all__ = [
     "Said",
     "Table",
     "a_budget",
+    "a_count",
     "a_domain",
     "a_field_name",
+    "a_flag",
+    "a_name_server",
     "a_place",
     "a_rate",
     "a_relay",
     "a_severity",
+    "a_span_of_seconds",
     "a_stage",
     "a_suffix_file",
     "a_text",
@@ -188,6 +192,38 @@ def a_rate(value: Any) -> float:
     if not isinstance(value, int | float) or not 0 < value < 1:  # true counts as 1, which is too much
         raise _takes("a number above 0 and below 1", value)
     return float(value)
+
+
+def a_flag(value: Any) -> bool:
+    """True or false."""
+    if not isinstance(value, bool):
+        raise _takes("true or false", value)
+    return value
+
+
+def a_count(value: Any) -> int:
+    """A whole number from one to a million."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 1_000_000:
+        raise _takes("a whole number from 1 to 1000000", value)
+    return value
+
+
+def a_span_of_seconds(value: Any) -> float:
+    """More than nothing, and a minute at most."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= 60:
+        raise _takes("a number of seconds above 0, at most 60", value)
+    return float(value)
+
+
+def a_name_server(value: Any) -> str:
+    """The address of a name server, with a port where it is not 53."""
+    from headerguard.name_server import server
+
+    try:
+        server(a_text(value))
+    except ValueError:
+        raise _takes("an IP address such as '192.0.2.1' or '[2001:db8::1]:5353'", value) from None
+    return a_text(value)
 
 
 _UNITS = ("hour", "day", "week", "month")

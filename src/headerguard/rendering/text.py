@@ -147,7 +147,11 @@ class _Block:
         for piece in finding.evidence:
             if piece.note and place_of(piece) == place:
                 yield f"here: {self._said(piece.note)}"
-        yield from self._elsewhere([piece for piece in finding.evidence if place_of(piece) != place])
+        elsewhere = [piece for piece in finding.evidence if place_of(piece) != place]
+        yield from self._elsewhere([piece for piece in elsewhere if piece.field != "dns"])
+        for piece in elsewhere:
+            if piece.field == "dns":
+                yield f"DNS: {self._said(piece.text)}"
 
     def _elsewhere(self, pieces: list[Evidence]) -> Iterator[str]:
         """The places that a finding rests on besides the one it is shown at."""
