@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -95,3 +96,9 @@ def require_fixture() -> Callable[[str, bool, str], None]:
 def shared_fixture() -> Callable[..., Path]:
     """`needs.shared`, for tests that would rather not import it."""
     return shared
+
+
+@pytest.fixture
+def named_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name of this machine, which libraries that make a Message-ID ask the network for."""
+    monkeypatch.setattr(socket, "getfqdn", lambda name="": "shop.example")

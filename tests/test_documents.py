@@ -21,6 +21,8 @@ from typing import Any
 
 import pytest
 
+from scenes import SCENES
+
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -137,7 +139,7 @@ def archive() -> dict[str, object]:
     return {"paths": ["archive.mbox"]}
 
 
-SETUPS: dict[str, Callable[[], dict[str, object]]] = {"pipeline": pipeline, "archive": archive}
+SETUPS: dict[str, Callable[[], dict[str, object]]] = {"pipeline": pipeline, "archive": archive, **SCENES}
 
 
 # ---- every block -------------------------------------------------------------------------------------------
@@ -377,3 +379,19 @@ def test_the_page_of_the_sources_says_of_every_kind_how_to_obtain_it(source_page
         assert f"\n## {kind}\n" in page
     vantage = importlib.import_module("headerguard.sources.vantage")
     assert set(vantage.BLIND_SPOTS) <= set(vantage.OBTAINED) <= set(kinds)
+
+
+@pytest.fixture
+def leak_table(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(str(ROOT / "docs" / "_ext"))
+    return importlib.import_module("leak_table")
+
+
+def test_the_table_of_planted_leaks_is_that_of_the_tests(leak_table: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = leak_table.PAGE.read_text(encoding="utf-8")
+    assert written == leak_table.page(), "build the documentation"
+    lines = list(leak_table.table())
+    assert len({line.count("|") for line in lines}) == 1
+    assert "".join(f"{line}\n" for line in lines) in written
+    monkeypatch.setattr(leak_table, "table", lambda: lines[:-1])
+    assert leak_table.page() != written

@@ -24,7 +24,7 @@ from headerguard.fields import CATALOGUE, Role
 from headerguard.finding import Finding, Report, Severity
 from headerguard.guard import _UNMET, Guard
 from headerguard.header import DefectName
-from headerguard.message import Envelope, Message, Recipient
+from headerguard.message import Envelope, Message, Recipient, Record
 from headerguard.profile import ENOUGH
 from headerguard.proof import check_examples
 from headerguard.rule import Bound, Compared, Declared, Example, Known, Rule, bind, load_rules
@@ -360,6 +360,54 @@ def test_unexpected_reply_path_leaves_a_stream_to_be_learned() -> None:
     assert [f.severity for f in guard.observe(octets(*lines), **INTENT).findings] == [Severity.LOW]
     level = guard.baseline.streams["-/author:shop@shop.example"]
     assert level.knows(Role.REPLY, ARXX)
+
+
+OWN: dict[str, Any] = {"own-domains": ["shop.example"]}
+RECEIPTS: dict[str, Any] = {"streams": {"tag:receipt": {"expected": {"from": ["shop@shop.example"]}}}}
+
+
+@pytest.mark.parametrize(
+    ("author", "config", "intent", "flagged"),
+    [
+        (f"shop@{ARXX}", OWN, INTENT, True),
+        (f'"shop@shop.example" <shop@{ARXX}>', OWN, INTENT, True),
+        (f"shop@shop.example.{ARXX}", OWN, INTENT, True),
+        (f"shop@shop.example, shop@{ARXX}", OWN, INTENT, True),
+        ("anybody@mail.shop.example", OWN, INTENT, False),
+        (f"shop@{ARXX}", None, INTENT, False),  # nothing to compare with
+        (f"shop@{ARXX}", OWN, {}, False),  # nobody says that this is own mail
+        (f"shop@{ARXX}", RECEIPTS, {}, True),
+        ("other@shop.example", RECEIPTS, {}, True),
+        ("shop@shop.example", RECEIPTS, {}, False),
+        ("other@shop.example", OWN | RECEIPTS, {}, False),
+    ],
+)
+def test_unexpected_author_needs_a_reference(author: str, config: Any, intent: Any, flagged: bool) -> None:
+    report = judged("unexpected-author", f"From: {author}", JANE, TAG, config=config, **intent)
+    assert len(report.findings) == flagged
+
+
+def test_unexpected_author_compares_with_what_the_settings_state() -> None:
+    said = Message.from_items([("From", "no-reply@shop.example")]).sightings[0]._replace(role=Role.IDENTITY, span=None)
+    intent: dict[str, Any] = {"recipients": ["jane@client.example"]}
+
+    def found(field: str, author: str = f"shop@{ARXX}", **more: Any) -> list[str]:
+        record = Record((said._replace(field=field),))
+        message = Message.from_items([("From", author), ("To", "jane@client.example")], record=record)
+        config = parse(RECEIPTS) if more else None
+        return subjects(Guard([BY_ID["unexpected-author"]], config=config).check(message, **intent, **more))
+
+    assert found("settings.DEFAULT_FROM_EMAIL") == [f"shop@{ARXX}"]
+    assert found("settings.DEFAULT_FROM_EMAIL", "ann@mail.shop.example") == []
+    assert found("params.identity") == []
+    assert found("settings.DEFAULT_FROM_EMAIL", "ann@shop.example", stream="tag:receipt") == ["ann@shop.example"]
+
+
+def test_unexpected_author_is_silent_where_the_stream_has_shown_it() -> None:
+    lines = (f"From: shop@{ARXX}", JANE, TAG)
+    assert judged("unexpected-author", *lines, history={"lines": lines}, config=OWN, **INTENT).findings == ()
+    both = OWN | RECEIPTS
+    assert len(judged("unexpected-author", *lines, history={"lines": lines}, config=both, **INTENT).findings) == 1
 
 
 def test_unexpected_reply_path_is_silent_where_the_stream_has_shown_it() -> None:

@@ -1,8 +1,8 @@
-"""Writes docs/rules/ and docs/fields.md before a build.
+"""Writes docs/rules/, docs/fields.md, docs/sources.md and a table of docs/adapters.md before a build.
 
 A page for every built-in rule comes from its docstring and examples; these are not kept under version control. What a
-rule does not say becomes a warning, and with `-W` a failed build. The pages of fields and
-sources are kept (see `field_page`).
+rule does not say becomes a warning, and with `-W` a failed build. The other pages
+are kept (see `field_page`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import field_page
+import leak_table
 import source_page
 from sphinx.application import Sphinx
 from sphinx.util import logging
@@ -43,6 +44,7 @@ def write(app: Sphinx) -> None:
     pages = {folder / name: text for name, text in wanted.items()}
     pages[Path(app.srcdir) / "fields.md"] = field_page.page()
     pages[Path(app.srcdir) / "sources.md"] = source_page.page()
+    pages[Path(app.srcdir) / "adapters.md"] = leak_table.page()
     for path, text in pages.items():
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")

@@ -31,6 +31,7 @@ from headerguard.rules.reader_disagreement import ReaderDisagreement
 from headerguard.rules.repeated_field import RepeatedField
 from headerguard.rules.riding_recipient import RidingRecipient
 from headerguard.rules.unbelieved_seal import UnbelievedSeal
+from headerguard.rules.unexpected_author import UnexpectedAuthor
 from headerguard.rules.unexpected_recipient import UnexpectedRecipient
 from headerguard.rules.unexpected_reply_path import UnexpectedReplyPath
 from headerguard.rules.unfamiliar_account import UnfamiliarAccount
@@ -51,6 +52,7 @@ __all__ = ["BUILTIN", "RENAMED"]
 BUILTIN: tuple[type[Rule], ...] = (
     UnexpectedRecipient,
     UnexpectedReplyPath,
+    UnexpectedAuthor,
     UnsealedRecipient,
     MissingSealedRecipient,
     UnbelievedSeal,
