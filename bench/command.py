@@ -59,6 +59,7 @@ def main() -> int:
     verdicts.append(Verdict("21 MB message to its header alone", _whole(source, plan), goals.WHOLE))
     verdicts.append(_breadth(source, plan, record))
     verdicts.append(_imports(record))
+    verdicts.append(_plugin(record))
     if options.growth:
         verdicts += _growth(plan, record, options.shapes)
     return _conclude(verdicts, record, options)
@@ -187,6 +188,15 @@ def _imports(record: dict[str, Any]) -> Verdict:
         print(f"{name:40}{taken * 1000:8.2f}   {taken / email:.2f}")
     record["import"] = {"headerguard": own / email, "guard": guard / email}
     return Verdict("import headerguard to import email.message", own / email, goals.IMPORT)
+
+
+def _plugin(record: dict[str, Any]) -> Verdict:
+    """What pytest loads when it starts, whether or not a test uses it; pytest itself is there by then."""
+    statement = "import headerguard.adapters.pytest_plugin"
+    (taken,) = imports.seconds([statement], runs=15, before="import pytest; ")
+    print(f"{statement:40}{taken * 1000:8.2f}")
+    record["plugin"] = taken * 1000
+    return Verdict("pytest plugin, unused (ms)", taken * 1000, goals.PLUGIN)
 
 
 def _growth(plan: Plan, record: dict[str, Any], only: str) -> Iterator[Verdict]:

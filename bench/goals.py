@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["BREADTH", "GOALS", "IMPORT", "NEXT", "SIZE", "WHOLE", "Verdict"]
+__all__ = ["BREADTH", "GOALS", "IMPORT", "NEXT", "PLUGIN", "SIZE", "WHOLE", "Verdict"]
 
 GOALS = {"model": {"a": 1.3, "b": 1.3, "c": 2.5}, "check": {"a": 1.5, "b": 1.5, "c": 2.5}}
 """Ratio to the reference, by contestant and kind."""
@@ -18,6 +18,8 @@ BREADTH = 1.15
 """What a message without a field of an ESP may cost, as a multiple of what it costs with the standard fields alone."""
 IMPORT = 1.5
 """What `import headerguard` may cost, as a multiple of `import email.message`."""
+PLUGIN = 5.0
+"""Milliseconds of processor time that the pytest plugin may add to a run that does not use it."""
 
 
 class Verdict(NamedTuple):

@@ -427,7 +427,7 @@ ONE_PROBLEM = [
     ("streams.s.expected = []", "streams.s.expected: takes a table, not a list"),
     (
         "streams.s.expected.bcc = 'a@x.example'",
-        "streams.s.expected.bcc: takes a list of addresses and domains, not 'a@x.example'",
+        "streams.s.expected.bcc: takes a list of addresses and domains, or a number from 0, not 'a@x.example'",
     ),
     ("[allow]\nsubject = 'bcc'", "allow: takes tables, each under [[allow]], not a table"),
     ("allow = [1]", "allow: takes tables, each under [[allow]], not a list"),

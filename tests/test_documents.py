@@ -1,7 +1,8 @@
 """What the documents show is what happens: every block of code in them is run.
 
 A comment right before a block may say more: `<!-- setup: NAME -->` runs a python block in a namespace of
-`SETUPS`; `<!-- skip: REASON -->` leaves out a block of toml or output. Nothing else is ever left out.
+`SETUPS`; `<!-- skip: REASON -->` leaves out a block of toml or output; `<!-- file: NAME -->` says that a python block is
+a file, which tests/test_pytest_plugin.py writes. Nothing else is ever left out.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 RUN = frozenset(("python", "console", "sh", "toml"))
 """Languages that are run or parsed."""
 
-SHOWN = frozenset(("text", "output"))
+SHOWN = frozenset(("text", "output", "json", "ini"))
 """Languages that are only shown."""
 
 SKIPPABLE = frozenset(("toml", "text", "output"))
@@ -49,6 +50,8 @@ class Block:
     text: str
     setup: str | None = None
     skip: str | None = None
+    file: str | None = None
+    """The file that the block is: tests that follow a page write it."""
 
     @property
     def place(self) -> str:
@@ -56,7 +59,7 @@ class Block:
 
 
 FENCE = re.compile(
-    r"(?:^<!-- *(?P<word>setup|skip): *(?P<value>.*?) *-->\n\s*?)?"
+    r"(?:^<!-- *(?P<word>setup|skip|file): *(?P<value>.*?) *-->\n\s*?)?"
     r"^(?P<fence>`{3,})(?P<language>[^\n`]*)\n(?P<text>.*?)^(?P=fence)`*[ \t]*$",
     re.MULTILINE | re.DOTALL,
 )
@@ -69,7 +72,9 @@ def blocks(document: str, text: str) -> Iterator[Block]:
         if not language.startswith("{"):
             comment = {match["word"]: match["value"]} if match["word"] else {}
             line = text.count("\n", 0, match.start("text")) + 1
-            yield Block(document, line, language, match["text"], comment.get("setup"), comment.get("skip"))
+            yield Block(
+                document, line, language, match["text"], comment.get("setup"), comment.get("skip"), comment.get("file")
+            )
 
 
 def commands(text: str) -> Iterator[str]:
@@ -114,6 +119,7 @@ def sandbox(folder: Path) -> None:
     with open(folder / "archive.mbox", "w") as mailbox:
         for number in range(120):
             mailbox.write(f"From no-reply@shop.example Thu Oct  1 10:00:00 2026\n{receipt(number)}\n")
+    (folder / "mail-expectations.json").write_text('{"schema": 1, "streams": {"receipts": {"to": 1}}}\n')
     (folder / "headerguard.toml").write_text('own-domains = ["shop.example"]\n')
 
 
@@ -165,6 +171,8 @@ def complaint(block: Block) -> str | None:
         return f"a {block.language} block is never skipped"
     if block.skip == "":
         return "a skip gives its reason"
+    if block.file is not None and block.language != "python":
+        return "only python blocks are files"
     if block.setup is not None and (block.language != "python" or block.setup not in SETUPS):
         return f"the setup {block.setup!r} is not for this block: {', '.join(SETUPS)}, before python"
     return None
@@ -176,7 +184,7 @@ def test_a_block_is_marked_properly(block: Block) -> None:
 
 
 def of(*languages: str) -> pytest.MarkDecorator:
-    chosen = [block for block in BLOCKS if block.language in languages and block.skip is None]
+    chosen = [block for block in BLOCKS if block.language in languages and block.skip is block.file is None]
     return pytest.mark.parametrize("block", chosen, ids=lambda block: block.place)
 
 
@@ -331,6 +339,7 @@ def test_blocks_are_found() -> None:
         Block("page.md", 1, "python", "", skip="too hard"),
         Block("page.md", 1, "console", "", skip="too hard"),
         Block("page.md", 1, "toml", "", skip=""),
+        Block("page.md", 1, "toml", "", file="x.toml"),
         Block("page.md", 1, "toml", "", setup="pipeline"),
         Block("page.md", 1, "python", "", setup="unheard-of"),
         Block("page.md", 1, "py", ""),

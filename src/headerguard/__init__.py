@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from headerguard.config import Config
     from headerguard.dns_facts import Facts, look_up, look_up_async
     from headerguard.errors import BaselineError, ConfigError, FindingsError, HeaderguardError, SourceError
+    from headerguard.expectation import Expectations
     from headerguard.fields import Role
     from headerguard.finding import Evidence, Failure, Finding, History, Report, Severity, Skipped
     from headerguard.guard import Guard
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from headerguard.profile import Profile, Seen
     from headerguard.proof import check_examples
     from headerguard.reconcile import Reconciliation
+    from headerguard.rehearsal import Case, Rehearsal
     from headerguard.rendering import render
     from headerguard.resolver import Resolver
     from headerguard.rule import Example, Known, Rule
@@ -40,6 +42,7 @@ _HOME = {
     "config": ("Config",),
     "dns_facts": ("Facts", "look_up", "look_up_async"),
     "errors": ("BaselineError", "ConfigError", "FindingsError", "HeaderguardError", "SourceError"),
+    "expectation": ("Expectations",),
     "fields": ("Role",),
     "finding": ("Evidence", "Failure", "Finding", "History", "Report", "Severity", "Skipped"),
     "guard": ("Guard",),
@@ -49,6 +52,7 @@ _HOME = {
     "proof": ("check_examples",),
     "profile": ("Profile", "Seen"),
     "reconcile": ("Reconciliation",),
+    "rehearsal": ("Case", "Rehearsal"),
     "rendering": ("render",),
     "resolver": ("Resolver",),
     "rule": ("Example", "Known", "Rule"),
@@ -63,6 +67,7 @@ __all__ = [
     "Address",
     "Baseline",
     "BaselineError",
+    "Case",
     "Config",
     "ConfigError",
     "Defect",
@@ -70,6 +75,7 @@ __all__ = [
     "Envelope",
     "Evidence",
     "Example",
+    "Expectations",
     "Facts",
     "Failure",
     "Field",
@@ -89,6 +95,7 @@ __all__ = [
     "Recipient",
     "Reconciliation",
     "Record",
+    "Rehearsal",
     "Relay",
     "Report",
     "Resolver",

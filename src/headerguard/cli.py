@@ -50,12 +50,13 @@ def _answer(argv: Sequence[str] | None) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     """Run a command, or say what keeps it from being run."""
-    from headerguard import command
+    from headerguard import command, expect
     from headerguard.errors import BaselineError, ConfigError
     from headerguard.terminal import Terminal
 
     try:
-        code: int = getattr(command, arguments.run)(arguments, Terminal())
+        home = expect if arguments.run.startswith("expect_") else command
+        code: int = getattr(home, arguments.run)(arguments, Terminal())
         return code
     except ConfigError as error:
         return _complain(error.problems, WRONG)
@@ -119,6 +120,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(title="commands", metavar="COMMAND")
     for add in (_add_demo, _add_check, _add_learn, _add_reconcile, _add_show, _add_explain, _add_rules, _add_baseline):
         add(commands)
+    _add_expect(commands)
     return top
 
 
@@ -254,6 +256,27 @@ def _add_baseline(commands: Any) -> None:
     prune = _command(below, "prune", "baseline_prune", "drop the streams that have not been seen for long")
     prune.add_argument("--baseline", "-b", metavar="FILE", required=True, help="the baseline to change")
     prune.add_argument("--before", metavar="DATE", type=_date, required=True, help="last seen before this day")
+
+
+def _add_expect(commands: Any) -> None:
+    expect = _command(commands, "expect", "", "look after recorded expectations of who may be in which mail")
+    below = expect.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    merge = _command(below, "merge", "expect_merge", "join files of expectations: whom one of them allows is allowed")
+    merge.add_argument("files", metavar="FILE", nargs="+", help="the files")
+    merge.add_argument("--output", "-o", metavar="FILE", required=True, help="where to write what they hold together")
+    export = _command(below, "export", "expect_export", "write expectations as tables of headerguard.toml")
+    export.add_argument("file", metavar="FILE", help="the file that pytest --headerguard-update wrote")
+    check = _command(below, "check", "expect_check", "judge copies of mail by expectations alone, as production will")
+    _add_input(check, "the copies")
+    _add_judging(check)
+    check.add_argument("--expected", metavar="FILE", help="the expectations (configuration)")
+    check.add_argument("--format", choices=_FORMATS, default="text", help="how to write the reports (%(default)s)")
+    check.add_argument(
+        "--fail-on",
+        choices=_SEVERITIES,
+        metavar="SEVERITY",
+        help=f"exit with 1 from this severity on: {', '.join(_SEVERITIES)} (configuration, else medium)",
+    )
 
 
 def _add_allow(below: Any) -> None:

@@ -49,6 +49,7 @@ __all__ = [
     "explain",
     "learn",
     "parts",
+    "reading",
     "reconcile",
     "rules",
     "show",
@@ -61,7 +62,7 @@ CLEAN, FINDINGS, WRONG, INCOMPLETE = 0, 1, 2, 3
 
 
 @contextmanager
-def _reading(arguments: Namespace, terminal: Terminal, tally: Tally) -> Iterator[Iterator[Message]]:
+def reading(arguments: Namespace, terminal: Terminal, tally: Tally) -> Iterator[Iterator[Message]]:
     """The messages of all paths; what cannot be read is said, and counted. Raises ConfigError before it reads."""
     kind, stage = arguments.kind, getattr(arguments, "stage", None)
     read(b"", kind, stage).close()
@@ -110,7 +111,7 @@ def check(arguments: Namespace, terminal: Terminal) -> int:
     baseline = adding or _baseline(path, key=_key(path, config))
     guard = Guard(baseline=baseline, config=config, **beside(path, config))
     tally = Tally()
-    with _reading(arguments, terminal, tally) as messages:
+    with reading(arguments, terminal, tally) as messages:
         reports = map(_judge(guard, arguments), messages)
         for piece in stream(
             reports,
@@ -145,7 +146,7 @@ def learn(arguments: Namespace, terminal: Terminal) -> int:
     learned.pseudonyms = earlier.pseudonyms
     guard, tally = Guard(rules=(), baseline=learned, config=config), Tally()
     domains: set[str] = set()
-    with _reading(arguments, terminal, tally) as messages:
+    with reading(arguments, terminal, tally) as messages:
         for message in messages:
             guard.observe(message, stream=arguments.stream)  # without rules nothing is flagged: all of it is learned
             domains.update(_domains(message, guard.suffixes))
@@ -160,7 +161,7 @@ def reconcile(arguments: Namespace, terminal: Terminal) -> int:
     """Join copies over stages."""
     config = _configuration(arguments, terminal)
     guard, tally = Guard(config=config), Tally()
-    with _reading(arguments, terminal, tally) as messages:
+    with reading(arguments, terminal, tally) as messages:
         joined = guard.reconcile(messages)
     if arguments.format == "json":
         terminal.lines([dumps(joined_record(joined))])
@@ -198,7 +199,7 @@ def _learned(tally: Tally, baseline: Baseline, domains: int) -> str:
 def show(arguments: Namespace, terminal: Terminal) -> int:
     """List every address of every message."""
     tally = Tally()
-    with _reading(arguments, terminal, tally) as messages:
+    with reading(arguments, terminal, tally) as messages:
         for number, message in enumerate(messages):
             record = show_record(message)
             if arguments.format == "json":

@@ -16,6 +16,7 @@ from headerguard.acknowledgement import ANYBODY, matches
 from headerguard.address import BUNDLED, SuffixList
 from headerguard.declared import Bound
 from headerguard.errors import ConfigError
+from headerguard.expectation import Place, a_place_or_number, bounds_of, numbers_of
 from headerguard.fields import Role
 from headerguard.finding import Severity
 from headerguard.provenance import Stage
@@ -145,6 +146,10 @@ class Config:
     """What a rule weighs here instead of its own severity, by id."""
     expected: Mapping[str, Mapping[Role, Bound]] = field(default_factory=dict)
     """Who may stand in a role, by stream as people name it: declared, so it need not be learned."""
+    most: Mapping[str, Mapping[Role, int]] = field(default_factory=dict)
+    """How many may stand in a role at most, whoever they are, by stream as people name it."""
+    expectations: str | None = None
+    """Path of a file of recorded expectations, which the guard joins with `expected` and `most`."""
     sealed: Mapping[str, frozenset[Stage]] = field(default_factory=dict)
     """The stages at which copies carry a seal, by stream as people name it."""
     dns: Dns = Dns()
@@ -224,7 +229,7 @@ def _config(data: Any, said: Said, base: Path, key: str) -> Config:
     suffixes = SuffixList(suffix_list) if suffix_list else BUNDLED
     budget = top.table("budget")
     rules = _Rules(top)
-    streams = _streams(top)
+    streams = [(name, table, _expectation(table)) for name, table in _streams(top)]
     return Config(
         baseline=top.get("baseline", lambda value: str(base / a_text(value))),
         fail_on=top.get("fail-on", a_severity) or Severity.MEDIUM,
@@ -241,8 +246,10 @@ def _config(data: Any, said: Said, base: Path, key: str) -> Config:
         disable=rules.disabled,
         rules=tuple(rules.bound()),
         severities=rules.severities,
-        expected={name: _expected(table, suffixes) for name, table in streams},
-        sealed={name: frozenset(table.each("sealed", a_stage, "a list of stages")) for name, table in streams},
+        expected={name: bounds_of(expected, suffixes) for name, _, expected in streams},
+        most={name: numbers_of(expected) for name, _, expected in streams},
+        expectations=top.get("expected", lambda value: str(base / a_text(value))),
+        sealed={name: frozenset(table.each("sealed", a_stage, "a list of stages")) for name, table, _ in streams},
         dns=_dns(top.table("dns")),
         allow=tuple(_allow(table, rules, suffixes) for table in top.tables("allow")),
         warnings=said.finish(),
@@ -374,16 +381,17 @@ def _streams(top: Table) -> list[tuple[str, Table]]:
     return found
 
 
-def _expected(stream: Table, suffixes: SuffixList) -> dict[Role, Bound]:
-    """Who may stand in which role of a stream."""
-    bounds = {}
+def _expectation(stream: Table) -> dict[Role, Place]:
+    """Who may stand in which role of a stream, or how many."""
+    places: dict[Role, Place] = {}
     expected = stream.table("expected", "role")
     for role in Role:
         key = role.replace("_", "-")
-        entries = expected.each(key, a_place, "a list of addresses and domains")
-        if key in expected.values:
-            bounds[role] = Bound(entries, suffixes)
-    return bounds
+        if isinstance(expected.values.get(key), list | tuple):
+            places[role] = frozenset(expected.each(key, a_place, "a list of addresses and domains"))
+        elif (place := expected.get(key, a_place_or_number)) is not None:
+            places[role] = place
+    return places
 
 
 def _dns(table: Table) -> Dns:

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from headerguard.address import BUNDLED, Address, SuffixList, to_a_label
-from headerguard.address_list import parse
+from headerguard.address_list import Tier, parse
+from headerguard.message import Message, Recipient, Sighting
 from headerguard.provenance import Stage
-from headerguard.role import HIDDEN, Role
+from headerguard.role import HIDDEN, RECIPIENT, Role
 
-__all__ = ["Bound", "Declared"]
+__all__ = ["Bound", "Declared", "standing"]
 
 
 class Bound:
@@ -58,6 +59,10 @@ class Declared:
     """Whether a declared address that is absent is a finding too."""
     expected: Mapping[Role, Bound] = field(default_factory=dict)
     """What the configuration expects of this stream, per role."""
+    most: Mapping[Role, int] = field(default_factory=dict)
+    """How many the configuration expects in a role of this stream at most, whoever they are."""
+    recorded: bool | None = None
+    """Whether the file of expectations knows this stream; None: the configuration names no such file."""
     sealed: frozenset[Stage] = frozenset()
     """The stages at which the configuration expects copies of this stream to carry a seal."""
 
@@ -85,3 +90,32 @@ class Declared:
     def expects_hidden(self, address: Address) -> bool:
         """Whether the configuration expects an address as a hidden copy; a server turns one such role into another."""
         return any(bound.allows(address) for role, bound in self.expected.items() if role in HIDDEN)
+
+    def described(self, role: Role) -> str:
+        """Who is declared for a role, in words: "bcc nobody"; "" where nothing bounds it."""
+        bounds = self.bound(role)
+        if bounds is None:
+            return f"{role} {self.most[role]} at most" if role in self.most else ""
+        entries = list(dict.fromkeys(entry for bound in bounds for entry in bound.entries))
+        more = f" and {len(entries) - _SHOWN:,} more" if len(entries) > _SHOWN else ""
+        return f"{role} {', '.join(entries[:_SHOWN]) or 'nobody'}{more}"
+
+
+_SHOWN = 5
+"""Entries of a bound that a sentence names."""
+
+_RESENT = {Role.TO: Role.RESENT_TO, Role.CC: Role.RESENT_CC, Role.BCC: Role.RESENT_BCC}
+
+
+def standing(message: Message, role: Role) -> list[Recipient] | list[Sighting]:
+    """Who stands in a role, each once, as expectations count them.
+
+    In the envelope only whom the message hides and no other role names; what is resent counts as what is sent.
+    """
+    if role not in RECIPIENT:
+        found = {s.address.key: s for s in message.sightings_of((role,)) if s.tier is not Tier.CANDIDATE}
+        return list(found.values())
+    if role is Role.ENVELOPE:
+        return [r for r in message.recipients if r.hidden and r.roles == {Role.ENVELOPE}]
+    roles = {role, _RESENT.get(role, role)}
+    return [recipient for recipient in message.recipients if roles & recipient.roles]

@@ -38,7 +38,9 @@ class BaselineError(HeaderguardError):
 
 
 class FindingsError(HeaderguardError, AssertionError):
-    """`Report.raise_for_findings` met findings. `report` is the report they stand in."""
+    """A report held findings, where that was not to be. `report` is the report they stand in."""
+
+    __module__ = "headerguard"  # its public home: the first line of a failed test has room for no more
 
     def __init__(self, text: str, report: Report) -> None:
         """Take the text to show and the report it was written from."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import date
 from enum import IntEnum
 from typing import TYPE_CHECKING
@@ -96,6 +97,8 @@ class Finding:
     """Share of clean messages that would look at least this unusual; None for a deterministic rule."""
     history: History | None = None
     """What was known before; None where no history was asked."""
+    expected: str = ""
+    """Who was declared or recorded for that place, in words; "" where nobody said."""
 
     @property
     def key(self) -> tuple[str | None, str, str]:
@@ -145,6 +148,13 @@ class Report:
     """Those that the findings at `fail_on` or above belong to, strongest first; `Guard.observe` alone counts them."""
     suffixes: SuffixList = BUNDLED
     """The Public Suffix List that the registrable domains come from; its `date` says how old it is."""
+    _writer: Callable[[Report], str] | None = field(default=None, repr=False, compare=False)
+
+    def __repr__(self) -> str:
+        """What there is to say, as the command writes it, so that `assert report.ok` tells why it is not."""
+        said = self._writer(self) if self._writer is not None else ""
+        count = len(self.findings)
+        return said or f"<Report: {count or 'no'} finding{'' if count < 2 else 's'} in 1 message>"
 
     @property
     def worst(self) -> Severity | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from headerguard.address import BUNDLED, SuffixList
 from headerguard.baseline import Baseline
 from headerguard.budget import Budget
 from headerguard.config import Config, default, load
+from headerguard.expectation import Expectations, bounds_of, numbers_of
 from headerguard.fields import CATALOGUE, Role
 from headerguard.finding import Evidence, Failure, Finding, Report, Skipped
 from headerguard.incident import Incidents
@@ -19,6 +20,7 @@ from headerguard.message import Envelope, Mark, Message, Sighting, Stage
 from headerguard.profile import ENOUGH, Profile
 from headerguard.protection import gaps
 from headerguard.reconcile import Reconciliation, reconcile
+from headerguard.rendering import render
 from headerguard.rule import Bound, Compared, Declared, Known, Rule
 from headerguard.seal import Seal, believe, make_key, make_seal, read_key
 from headerguard.sources import blind_spots
@@ -64,12 +66,14 @@ class Guard:
         acknowledgements: Acknowledgements | None = None,
         incidents: Incidents | None = None,
         resolver: Resolver | None = None,
+        expectations: Expectations | None = None,
     ) -> None:
-        """None stands for the default rules, an empty baseline, the default configuration, the key that it names.
+        """None: the default rules, an empty baseline, the default configuration, and the files that it names.
 
         `acknowledgements` are read again when their file changes; `incidents` are those that are known already. A
         `resolver`, or [dns] enabled in the configuration, lets findings about strangers be explained by DNS; without
-        either nothing is ever looked up. Raises ConfigError for a key file that cannot be read.
+        either nothing is ever looked up. Raises ConfigError for a file of the key or of expectations that cannot
+        be read.
         """
         self.config = config or default()
         chosen = self.config.rules if rules is None else rules
@@ -80,6 +84,11 @@ class Guard:
         self._dispatch: dict[tuple[object, ...], tuple[tuple[Rule, ...], tuple[Skipped, ...]]] = {}
         self._spots: dict[Level | None, tuple[object, tuple[str, ...]]] = {}  # what the history of a level cannot tell
         self.suffixes = SuffixList(self.config.suffix_list) if self.config.suffix_list else BUNDLED
+        if expectations is None and self.config.expectations is not None:
+            expectations = Expectations.load(self.config.expectations)
+        self._recorded = None if expectations is None else expectations.streams.keys()
+        if expectations is not None:
+            self.config = _joined(self.config, expectations, self.suffixes)
         self.acknowledgements = acknowledgements or Acknowledgements(suffixes=self.suffixes)
         self.incidents = Incidents() if incidents is None else incidents
         self.incidents.budget = Budget.of(self.config.page, self.config.digest)
@@ -210,9 +219,9 @@ class Guard:
             findings = [finding for finding in findings if not all(map(hearsay, finding.evidence))]
         found = self._triage.sorted_out(findings, message, finest.name, now) if findings else Sorted()
         spots = tuple(self._blind_spots(message, finest, known))
-        failed = tuple(failures)
+        failed, allowed, notes, suffixes = tuple(failures), found.allowed, found.notes, self.suffixes
         report = Report(
-            message, found.judged, skipped, failed, found.allowed, spots, found.notes, suffixes=self.suffixes
+            message, found.judged, skipped, failed, allowed, spots, notes, suffixes=suffixes, _writer=render
         )
         return report, found.narrow
 
@@ -227,10 +236,7 @@ class Guard:
             if following is None:
                 break
             level = following
-        expected, sealed = self.config.expected.get(finest.name), self.config.sealed.get(finest.name)
-        declared = intent
-        if expected or sealed:
-            declared = replace(intent, expected=expected or {}, sealed=sealed or frozenset())
+        declared = self._declared(finest.name, intent)
         borrowed = level is not finest
         judging = level if profile else None
         return finest, Known(
@@ -245,6 +251,20 @@ class Guard:
             rate=self.config.false_alarm_rate,
             accepts=self._triage.accepting(message, finest.name, now),
             aside=self._triage.aside(message.account),
+        )
+
+    def _declared(self, stream: str, intent: Declared) -> Declared:
+        """The intent, and what is expected of the stream."""
+        expected, most, sealed = (
+            self.config.expected.get(stream),
+            self.config.most.get(stream),
+            self.config.sealed.get(stream),
+        )
+        recorded = None if self._recorded is None else stream in self._recorded
+        if recorded is None and not (expected or most or sealed):
+            return intent
+        return replace(
+            intent, expected=expected or {}, most=most or {}, sealed=sealed or frozenset(), recorded=recorded
         )
 
     def _hearsay(self, message: Message) -> Callable[[Evidence | Sighting | Mark], bool] | None:
@@ -399,6 +419,24 @@ def _message(
     return Message.from_email(message, envelope, stage, account)
 
 
+def _joined(config: Config, recorded: Expectations, suffixes: SuffixList) -> Config:
+    """The configuration with what was recorded beside what it says itself."""
+    expected, most = dict(config.expected), dict(config.most)
+    for name in recorded.streams:
+        places = recorded.of(name)
+        expected[name] = _both(expected.get(name, {}), bounds_of(places, suffixes))
+        most[name] = {**most.get(name, {}), **numbers_of(places)}
+    return replace(config, expected=expected, most=most)
+
+
+def _both(one: Mapping[Role, Bound], other: Mapping[Role, Bound]) -> dict[Role, Bound]:
+    """Bounds that allow whom either allows."""
+    joined = {**one, **other}
+    for role in one.keys() & other.keys():
+        joined[role] = Bound((*one[role].entries, *other[role].entries), other[role].suffixes)
+    return joined
+
+
 _NOTHING_DECLARED = Declared()
 
 
@@ -440,7 +478,7 @@ def _met(message: Message, known: Known) -> frozenset[str]:
         met.add("header")
     if message.stage is Stage.EVENT:
         met.add("events")
-    if intended:
+    if intended or known.declared.expected:
         met.add("declared")
     return frozenset(met)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from headerguard.config import parse
+from headerguard.expectation import Expectations
 from headerguard.finding import Finding
 from headerguard.guard import Guard
 from headerguard.message import Message
@@ -39,7 +40,8 @@ def _lines_apart(one: list[str], other: list[str]) -> int:
 
 def _example_findings(rule: type[Rule] | Rule, example: Example, text: str) -> list[Finding]:
     config = parse(example.config, "example") if example.config else None
-    guard = Guard([rule], config=config, seal_key=example.seal_key)
+    recorded = None if example.expectations is None else Expectations(example.expectations)
+    guard = Guard([rule], config=config, seal_key=example.seal_key, expectations=recorded)
     for past in example.history:
         guard.learn(_copies(example, past))
     if isinstance(guard.rules[0], Compared):

@@ -57,6 +57,8 @@ class Origin:
     """The path as the caller gave it."""
     index: int | None = None
     """Number of the record in its container, from 0."""
+    line: int | None = None
+    """Line of the file that is about this copy, from 1: where a test hands it over."""
 
 
 def _path(path: object, field: str) -> str:

@@ -67,6 +67,8 @@ class Example:
     """Arguments of `Guard.check` for both: recipients, blind, missing, stage, account, stream."""
     config: Mapping[str, Any] = field(default_factory=dict)
     """Keys of the configuration for both, as in headerguard.toml."""
+    expectations: Mapping[str, Mapping[str, Any]] | None = None
+    """Streams of the file of expectations for both, as they stand in it."""
     seal_key: bytes | None = None
     """The key of the seals in both."""
 
@@ -214,6 +216,7 @@ class Rule:
         layer: str = "unknown",
         history: History | None = None,
         p_value: float | None = None,
+        expected: str = "",
     ) -> Finding:
         """A finding whose primary evidence is `where`; one that rests on a mere candidate weighs one severity less."""
         weight = severity or self.severity
@@ -222,7 +225,17 @@ class Rule:
             summary += " (only some readers see it)"
         evidence = tuple(item for place in (where, *also) for item in _evidence(place))
         about = subject or _subject(where)
-        return Finding(self.id, about, weight, summary, evidence, p_value=p_value, layer=layer, history=history)
+        return Finding(
+            self.id,
+            about,
+            weight,
+            summary,
+            evidence,
+            p_value=p_value,
+            layer=layer,
+            history=history,
+            expected=expected,
+        )
 
 
 @dataclass(frozen=True)

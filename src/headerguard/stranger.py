@@ -56,8 +56,10 @@ class Strength(IntEnum):
 
 
 _STRENGTHS = {
-    **dict.fromkeys(("unexpected-recipient", "unexpected-reply-path", "unsealed-recipient"), Strength.INTENT),
-    **dict.fromkeys(("extra-recipient", "exposed-recipients"), Strength.SHAPE),
+    **dict.fromkeys(
+        ("unexpected-author", "unexpected-recipient", "unexpected-reply-path", "unsealed-recipient"), Strength.INTENT
+    ),
+    **dict.fromkeys(("extra-recipient", "exposed-recipients", "surplus-recipient"), Strength.SHAPE),
     "riding-recipient": Strength.COMPANY,
     **dict.fromkeys(("unfamiliar-account", "moved-stream", "unfamiliar-address"), Strength.CLOSED),
     **dict.fromkeys(

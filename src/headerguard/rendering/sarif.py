@@ -6,6 +6,7 @@ The log is written as it comes, results first: only what is known about each rul
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Iterable, Iterator
 from pathlib import PurePath
 from typing import Any
@@ -18,7 +19,7 @@ from headerguard.rendering.records import dumps, fingerprint
 from headerguard.rendering.tally import Noted
 from headerguard.rendering.words import anchor, count, file_of, history, line_of, odds, place_of, stream_of
 
-__all__ = ["chunks"]
+__all__ = ["chunks", "joined_logs"]
 
 Record = dict[str, Any]
 
@@ -51,6 +52,27 @@ def chunks(reports: Iterable[Report], options: Options) -> Iterator[str]:
     if not options.show.full:
         run["redactionTokens"] = ["***"]
     yield f"\n],{dumps(run)[1:-1]}}}]}}\n"
+
+
+def joined_logs(logs: Iterable[str]) -> str:
+    """Logs of parts of one run, as workers of a test run write them, as one log: each rule once."""
+    parts = [json.loads(log) for log in logs]
+    whole = parts[0]
+    rules: dict[str, Record] = {}
+    results = [result for part in parts for result in part["runs"][0]["results"]]
+    for part in parts:
+        rules |= {rule["id"]: rule for rule in part["runs"][0]["tool"]["driver"]["rules"]}
+    order = {rule: number for number, rule in enumerate(rules)}
+    for result in results:
+        result["ruleIndex"] = order[result["ruleId"]]
+    notes = [note for part in parts for note in part["runs"][0]["invocations"][0]["toolExecutionNotifications"]]
+    run = whole["runs"][0]
+    run["results"], run["tool"]["driver"]["rules"] = results, list(rules.values())
+    run["invocations"][0] |= {
+        "executionSuccessful": all(part["runs"][0]["invocations"][0]["executionSuccessful"] for part in parts),
+        "toolExecutionNotifications": notes,
+    }
+    return dumps(whole) + "\n"
 
 
 class _Rules:
@@ -166,9 +188,16 @@ def _region(report: Report, piece: Evidence | None) -> Record:
     """Line and octets. In a file that holds many messages positions within one say nothing about the file."""
     span = None if piece is None else piece.span
     line = line_of(report.message, span)
-    if line is None or span is None:
+    if line is None or (span is None and not _is_of_test(report)):
         return {}
+    if span is None or _is_of_test(report):
+        return {"region": {"startLine": line}}
     return {"region": {"startLine": line, "byteOffset": span[0], "byteLength": span[1] - span[0]}}
+
+
+def _is_of_test(report: Report) -> bool:
+    """Whether the file is that of the test which hands the message over, not of the message."""
+    return report.message.origin is not None and report.message.origin.line is not None
 
 
 def _related(report: Report, piece: Evidence, show: Disclosure) -> Record:

@@ -22,7 +22,7 @@ from headerguard.rendering.words import (
     until,
 )
 
-__all__ = ["block", "chunks"]
+__all__ = ["Block", "block", "chunks", "counted"]
 
 _SOURCE_LIMIT = 200
 _TEXT_LIMIT = 1_000
@@ -53,43 +53,57 @@ def block(report: Report, number: int, options: Options) -> str:
     """What there is to say about one message; nothing when it is clean, unless verbose has more to tell."""
     if report.ok and not options.verbose:
         return ""
-    return "\n".join(_Block(report, options).lines(number))
+    return "\n".join(Block(report, options).lines(number))
 
 
-class _Block:
+def counted(blocks: Iterable[Block]) -> str:
+    """What was found, the number first: a line that begins so stands alone in the short summary of a test run."""
+    blocks = list(blocks)
+    culprits = [block.culprits for block in blocks]
+    if None in culprits:
+        return count(sum(len(block.report.findings) for block in blocks), "finding")
+    return count(sum(filter(None, culprits)), "unexpected recipient")
+
+
+class Block:
     """One report on its way to a terminal."""
 
     def __init__(self, report: Report, options: Options) -> None:
+        """Sort the findings by the recipients that they are about."""
         self.report, self.options, self.show = report, options, options.show
         self.rows, self.others = roster(report.message, report.findings) if report.findings else ([], [])
 
     def lines(self, number: int) -> list[str]:
         """All lines, or none for a clean message with nothing to note."""
-        notes = list(self._notes())
+        notes = list(self.notes())
         if self.report.ok and not notes:
             return []
-        told = [self._title(), self._message(number), *self._findings(), *self._commands()]
-        return told + notes
+        title = self._paint(f"headerguard: {self._what()} 1 message{self.of_stream()}", _BOLD)
+        return [title, *self.body(number), *self._commands(), *notes]
 
-    # ---- the first two lines
+    def body(self, number: int) -> Iterator[str]:
+        """Which message, all of its recipients, and what is wrong."""
+        message = self.report.message
+        written_by = author(message, self.show)
+        yield f"   {label(message, number)}  {subject(message, self.show)}  from {written_by}"
+        yield from self._findings()
 
-    def _title(self) -> str:
-        """A line that stands alone: the short summary of a test run shows nothing else."""
+    # ---- the first line
+
+    def of_stream(self) -> str:
+        """Which stream it is of, or nothing."""
         stream = stream_of(self.report)
-        of_stream = f" of stream '{self._said(stream, 200)}'" if stream else ""
-        return self._paint(f"headerguard: {self._what()} 1 message{of_stream}", _BOLD)
+        return f" of stream '{self._said(stream, 200)}'" if stream else ""
 
     def _what(self) -> str:
         if not self.report.findings:
             return "no finding in" if self.report.complete else "check incomplete on"
-        if self.others:
-            return f"{count(len(self.report.findings), 'finding')} in"
-        return f"{count(sum(row.culprit for row in self.rows), 'unexpected recipient')} in"
+        return f"{counted([self])} in"
 
-    def _message(self, number: int) -> str:
-        message = self.report.message
-        written_by = author(message, self.show)
-        return f"   {label(message, number)}  {subject(message, self.show)}  from {written_by}"
+    @property
+    def culprits(self) -> int | None:
+        """How many recipients the findings are about; None where one is about something else."""
+        return None if self.others else sum(row.culprit for row in self.rows)
 
     # ---- recipients and findings
 
@@ -139,6 +153,8 @@ class _Block:
     def _grounds(self, finding: Finding, place: str) -> Iterator[str]:
         if known := history(finding, self.show):
             yield known
+        if finding.expected:
+            yield f"expected: {self._said(finding.expected)}"
         if rare := odds(finding.p_value):
             yield f"odds: {rare}"
         if finding.layer != "unknown":
@@ -183,7 +199,7 @@ class _Block:
             return f"headerguard baseline allow{rest} -- {subject}"
         return f"headerguard baseline allow {subject}{rest}"
 
-    def _notes(self) -> Iterator[str]:
+    def notes(self) -> Iterator[str]:
         """What else the report holds, a line each."""
         report = self.report
         for failure in report.failures:

@@ -60,7 +60,9 @@ def file_of(message: Message) -> str | None:
 
 
 def line_of(message: Message, span: tuple[int, int] | None) -> int | None:
-    """The line, from 1, at which a place begins in the file; None where the file holds other messages too."""
+    """The line, from 1, at which a place begins in the file, or of the file; None where it holds other messages too."""
+    if message.origin is not None and message.origin.line is not None:
+        return message.origin.line
     if span is None or message.origin is None or message.origin.index is not None:
         return None
     return message.header.text.count("\n", 0, span[0]) + 1

@@ -30,6 +30,7 @@ from headerguard.rules.moved_stream import MovedStream
 from headerguard.rules.reader_disagreement import ReaderDisagreement
 from headerguard.rules.repeated_field import RepeatedField
 from headerguard.rules.riding_recipient import RidingRecipient
+from headerguard.rules.surplus_recipient import SurplusRecipient
 from headerguard.rules.unbelieved_seal import UnbelievedSeal
 from headerguard.rules.unexpected_author import UnexpectedAuthor
 from headerguard.rules.unexpected_recipient import UnexpectedRecipient
@@ -45,12 +46,14 @@ from headerguard.rules.unfamiliar_domain import (
 )
 from headerguard.rules.unfamiliar_tracking_host import UnfamiliarTrackingHost
 from headerguard.rules.unnamed_envelope_recipient import UnnamedEnvelopeRecipient
+from headerguard.rules.unrecorded_stream import UnrecordedStream
 from headerguard.rules.unsealed_recipient import UnsealedRecipient
 
 __all__ = ["BUILTIN", "RENAMED"]
 
 BUILTIN: tuple[type[Rule], ...] = (
     UnexpectedRecipient,
+    SurplusRecipient,
     UnexpectedReplyPath,
     UnexpectedAuthor,
     UnsealedRecipient,
@@ -78,6 +81,7 @@ BUILTIN: tuple[type[Rule], ...] = (
     ForeignErrorCopy,
     UnnamedEnvelopeRecipient,
     MissingEnvelopeRecipient,
+    UnrecordedStream,
     DisclosedBlindRecipient,
     RepeatedField,
     HiddenField,

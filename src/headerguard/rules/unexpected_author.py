@@ -53,7 +53,11 @@ class UnexpectedAuthor(Rule):
                 continue
             if bounds is None and (known.knows(self.roles, domain) or known.varied(Role.FROM)):
                 continue
-            yield self.finding(sighting, f"{sighting.field} names {sighting.address}, who is not expected to send this")
+            yield self.finding(
+                sighting,
+                f"{sighting.field} names {sighting.address}, who is not expected to send this",
+                expected=known.declared.described(Role.FROM),
+            )
 
     @staticmethod
     def _configured(message: Message, known: Known) -> frozenset[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from headerguard.declared import Declared
 from headerguard.fields import HIDDEN, RECIPIENT, Role
 from headerguard.finding import Finding, Severity
 from headerguard.header import Defect, DefectName
@@ -56,6 +57,7 @@ class UnexpectedRecipient(Rule):
                     f"{what} {recipient.address}, whom nobody declared",
                     layer=layer_of(recipient, message.stage),
                     severity=Severity.LOW if message.is_expanded(recipient, asked) else None,
+                    expected=declared.described(role),
                 )
         if declared.missing and declared.given:
             yield from self._missing(message, known)
@@ -66,6 +68,8 @@ class UnexpectedRecipient(Rule):
         named = recipient.roles - {Role.ENVELOPE}
         for sighting in recipient.sightings:
             if sighting.role in HIDDEN and known.declared.expects_hidden(recipient.address):
+                continue
+            if sighting.role is Role.ENVELOPE and _is_customer(recipient, known.declared):
                 continue
             if sighting.role in named or not named:
                 bounds = known.declared.bound(sighting.role)
@@ -80,3 +84,12 @@ class UnexpectedRecipient(Rule):
         for entry in sorted(declared - {recipient.address.key for recipient in message.recipients}):
             where = Defect(DefectName.NO_ADDRESS, None, "", f"{entry} is absent")
             yield self.finding(where, f"{entry} was declared and receives nothing", subject=entry)
+
+
+def _is_customer(recipient: Recipient, declared: Declared) -> bool:
+    """Whether a recipient in the envelope alone may be one whom no list names.
+
+    Of a copy that shows no destination, as an event, the envelope is all there is; where a stream writes to customers
+    in Bcc, who is one too many is a matter of numbers.
+    """
+    return declared.recipients is None and (not recipient.hidden or not HIDDEN.isdisjoint(declared.most))

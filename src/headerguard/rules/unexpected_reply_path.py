@@ -15,7 +15,7 @@ class UnexpectedReplyPath(Rule):
 
     Flags: with `recipients=` or `blind=` given, an address in Reply-To, Return-Path, Errors-To,
     Disposition-Notification-To and the like that shares no registrable domain with the author, a declared entry or an
-    own domain.
+    own domain. The same where the configuration lists who is expected in that role of the stream.
 
     Why: a changed Reply-To diverts every answer, and a changed receipt or error address reports every reader, without a
     change in who receives the message.
@@ -44,10 +44,11 @@ class UnexpectedReplyPath(Rule):
 
     def check(self, message: Message, known: Known) -> Iterator[Finding]:
         """Compare the registrable domains."""
-        found = message.sightings_of(self.roles)
+        given = known.declared.given
+        found = message.sightings_of(self.roles if given else self.roles & known.declared.expected.keys())
         if not found:
             return
-        own = known.own_domains | known.author_domains(message)
+        own = known.own_domains | (known.author_domains(message) if _is_expected_author(message, known) else set())
         bounds = [b for b in (known.declared.recipients, known.declared.blind) if b is not None]
         declared = {known.suffixes.registrable_domain(key.rpartition("@")[2]) for b in bounds for key in b.addresses}
         learning = (known.profile is None or known.borrowed) and bool(known.baseline.streams)
@@ -55,9 +56,20 @@ class UnexpectedReplyPath(Rule):
             domain = known.registrable(sighting.address)
             if domain in own or domain in declared or any(b.allows_domain(domain) for b in bounds):
                 continue
+            if (expected := known.declared.expected.get(sighting.role)) and expected.allows(sighting.address):
+                continue
             if known.knows((sighting.role,), domain) or known.varied(sighting.role):
                 continue
             weight = Severity.LOW if sighting.role is Role.BOUNCE or learning else None
             yield self.finding(
-                sighting, f"{sighting.field} goes to {sighting.address}, which nobody declared", severity=weight
+                sighting,
+                f"{sighting.field} goes to {sighting.address}, which nobody declared",
+                severity=weight,
+                expected=known.declared.described(sighting.role),
             )
+
+
+def _is_expected_author(message: Message, known: Known) -> bool:
+    """Whether the author may vouch for a domain: not one whom the stream does not expect."""
+    expected = known.declared.expected.get(Role.FROM)
+    return expected is None or all(expected.allows(s.address) for s in message.sightings_of((Role.FROM,)))
