@@ -799,3 +799,44 @@ def test_a_literal_hides_no_address() -> None:
 def test_dots_behind_an_international_domain_change_nothing(dots: str) -> None:
     (box,) = lex(f"jane@clienté.example{dots}".encode().decode("latin-1")).mailboxes
     assert box.address.domain == "xn--client-gva.example"
+
+
+# ---- tenants, and what is odd ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("domain", "registrable"),
+    [
+        ("a.contoso.onmicrosoft.com", "contoso.onmicrosoft.com"),
+        ("contoso.onmicrosoft.com", "contoso.onmicrosoft.com"),
+        ("contoso.mail.onmicrosoft.com", "contoso.mail.onmicrosoft.com"),
+        ("onmicrosoft.com", "onmicrosoft.com"),
+        ("a.eu-west-1.amazonses.com", "eu-west-1.amazonses.com"),
+        ("contoso.notonmicrosoft.com", "notonmicrosoft.com"),
+    ],
+)
+def test_tenants_of_a_provider_are_told_from_each_other(domain: str, registrable: str) -> None:
+    assert BUNDLED.registrable_domain(domain) == registrable
+    assert BUNDLED.registrable_domain(domain, private=False) == ".".join(domain.rsplit(".", 2)[-2:])
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        (Address("jane", "digitalocean.com"), []),
+        (Address("us..er", "digitalocean.com"), ["email-validator refuses it"]),
+        (Address("jane", "client.test"), ["special-use"]),
+        (Address("jane", "host.home.arpa"), ["refuses", "special-use"]),
+        (Address("j" * 65, "digitalocean.com"), ["65 octets"]),
+        (Address("jane", "d" * 64 + ".com"), ["refuses", "too long"]),
+        (Address("jane", "digital..com"), ["refuses", "empty label"]),
+        (Address("m\u0131ke", "digitalocean.com"), ["SMTPUTF8"]),
+        (Address("\uff4dike", "digitalocean.com"), ["SMTPUTF8", "folds to 'mike'"]),
+        (Address("jane", "xn--80ak6aa92e.com"), ["shown as \u0430\u0440\u0440\u04cf\u0435.com"]),
+        (Address("\ud800", "x" * 4_000), ["too long"]),
+    ],
+)
+def test_what_is_odd_about_an_address_is_said(address: Address, words: list[str]) -> None:
+    said = address.quality
+    assert all(any(word in sentence for sentence in said) for word in words)
+    assert bool(said) == bool(words)

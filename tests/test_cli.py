@@ -633,7 +633,7 @@ def test_explain_reads_names(run: Run, folder: Path, monkeypatch: pytest.MonkeyP
     ran = run("explain", "-", "--known", "known.txt", "-b", "baseline.json")
     assert ran.code == 0
     records = ran.records
-    assert all(record["imitates"] is None and record["how"] is None for record in records)
+    assert [record["imitates"] for record in records] == [None] * 5
     assert [record["domain"] for record in records[:4]] == [
         "shop.example",
         "xn--bcher-kva.example",
@@ -709,6 +709,50 @@ def test_check_asks_dns_only_when_told_to(run: Run, asked: NameServer) -> None:
     assert "DNS: takes no mail (null MX, RFC 7505)" in run("check", "new.eml", "-b", "b.json", "--dns").out
 
 
+def test_explain_tells_whom_a_name_imitates(run: Run, folder: Path) -> None:
+    (folder / "known.txt").write_text("digitalocean.com\n")
+    record = run("explain", "digltalocean.com", "--known", "known.txt", "--format", "json").records[0]
+    assert (record["imitates"], record["how"]) == ("digitalocean.com", "confusable")
+    assert record["flagged_by"] == ["lookalike-domain"]
+    out = run("explain", "digltalocean.com", "--known", "known.txt").out
+    assert "   looks like           digitalocean.com (confusable)\n" in out
+    assert "looks like" not in run("explain", "digitalocean.com", "--known", "known.txt").out
+
+
+def test_explain_compares_with_the_baseline_and_with_the_configuration(run: Run, folder: Path) -> None:
+    assert "looks like           shop.example" in run("explain", "sh0p.example", "-b", "baseline.json").out
+    (folder / "headerguard.toml").write_text(
+        'own-domains = ["brightpath.example"]\n[streams.a.expected]\nbcc = ["x@northwind.example"]\n'
+    )
+    assert "looks like           brightpath.example" in run("explain", "br1ghtpath.example").out
+    assert "looks like           northwind.example" in run("explain", "northvvind.example").out
+
+
+def test_explain_tells_lists_and_oddities(run: Run) -> None:
+    out = run("explain", "a" * 65 + "@mailinator.com").out
+    assert "   on the list          disposable\n" in out
+    assert "   odd                  its local part has 65 octets" in out
+    assert "flagged by           freemail-blind-recipient" in out
+
+
+HOSTILE = (
+    "a" * 4_000, "a." * 2_000 + "com", "digitalocean.com." + "a." * 100 + "arxxwalls.com", "a..com", ".com", "123.456",
+    "12345", "\u202egro.elpmaxe", "a\u200bb.example", "\U0001f600.example", "x@" + "b." * 2_000 + "example", "@", "@@@.",
+    "a@" * 2_000 + "b.example", '"@' * 1_000, "xn--" + "z" * 60 + ".com", "(" * 4_000, "=?utf-8?q?a?=@b.example",
+)  # fmt: skip
+
+
+def test_explain_reads_whatever_is_typed(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    octets = "\n".join(HOSTILE).encode() + b"\n" + bytes(set(range(1, 256)) - {10, 13}) + b"\n\xed\xa0\x80.example\n"
+    typed(monkeypatch, octets)
+    (folder / "known.txt").write_text("digitalocean.com\n\n..\n@\n")
+    ran = run("explain", "-", "--known", "known.txt", "--format", "json")
+    assert (ran.code, len(ran.records)) == (0, len(HOSTILE) + 2)
+    assert all({"domain", "registrable_domain", "imitates", "how"} <= record.keys() for record in ran.records)
+    assert all((record["domain"] is None) == (record["problem"] is not None) for record in ran.records)
+    assert ran.records[2]["imitates"] == "digitalocean.com"
+
+
 # ---- rules, version --------------------------------------------------------------------------------------------------
 
 
@@ -750,9 +794,11 @@ def test_version(run: Run) -> None:
     lines = run("--version", "--verbose").out.splitlines()
     names = [line.rpartition(" ")[0] for line in lines]
     assert names[:6] == ["headerguard", "Python", "dnspython", "email-validator", "mail-parser", "tldextract"]
-    assert names[6:] == ["jmespath", "rich", "Public Suffix List"]
+    assert names[6:9] == ["jmespath", "rich", "Public Suffix List"]
+    assert names[9:] == ["list of freemail domains", "list of disposable domains"]
     assert lines[4] == f"mail-parser {importlib.metadata.version('mail-parser')}"
-    assert re.fullmatch(r"Public Suffix List \d{4}-\d\d-\d\d", lines[-1])
+    assert re.fullmatch(r"Public Suffix List \d{4}-\d\d-\d\d", lines[8])
+    assert all(re.fullmatch(r"list of \w+ domains \d{4}-\d\d-\d\d", line) for line in lines[9:])
 
 
 def test_the_version_is_had_without_the_library() -> None:

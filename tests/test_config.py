@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib.metadata
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,11 +16,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from headerguard.address import to_a_label
 from headerguard.address_list import parse as parse_address
 from headerguard.config import Allow, Config, Dns, default, find, load, parse
 from headerguard.errors import ConfigError
 from headerguard.fields import Role
 from headerguard.finding import Severity
+from headerguard.lists import DISPOSABLE, FREEMAIL, DomainList
 from headerguard.rule import Bound, Rule
 from headerguard.rules import BUILTIN, RENAMED
 
@@ -730,6 +733,47 @@ def test_nothing_is_found_where_there_is_nothing(tmp_path: Path, monkeypatch: py
     assert find(tmp_path) is None
 
 
+# ---- lists of domains --------------------------------------------------------------------------------------
+
+
+def test_lists_take_more_domains_from_a_file_and_leave_some_out(tmp_path: Path) -> None:
+    (tmp_path / "more.txt").write_text("# ours\nFreemail.Example  # a provider\n\nb\u00fccher.example\n", "utf-8")
+    data = {"lists": {"freemail": "more.txt", "freemail-remove": ["gmail.com"], "disposable-remove": ["0-mail.com"]}}
+    config = parse(data, "t", tmp_path)
+    asked = ("freemail.example", "xn--bcher-kva.example", "gmx.de", "gmail.com", "shop.example")
+    assert [domain in config.freemail for domain in asked] == [True, True, True, False, False]
+    assert ("mailinator.com" in config.disposable, "0-mail.com" in config.disposable) == (True, False)
+    assert ("gmail.com" in default().freemail, "0-mail.com" in default().disposable) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("octets", "said"),
+    [
+        (None, "cannot be read: No such file or directory"),
+        (b"gmx.example\nnot a domain\n", "line 2: 'not a domain' is no domain"),
+        (b"gmx.example\n\xff.example\n", "is not UTF-8 at octet 12"),
+    ],
+)
+def test_a_list_that_cannot_be_read_is_refused_with_its_place(octets: bytes | None, said: str, tmp_path: Path) -> None:
+    file = tmp_path / "more.txt"
+    if octets is not None:
+        file.write_bytes(octets)
+    assert problems('[lists]\nfreemail = "more.txt"', tmp_path) == [f"hg.toml: lists.freemail: {file}: {said}"]
+
+
+@pytest.mark.parametrize("listed", [FREEMAIL, DISPOSABLE])
+def test_a_packaged_list_says_where_it_is_from_and_holds_a_labels(listed: DomainList) -> None:
+    text = listed._packaged()
+    head = [line for line in text.splitlines() if line.startswith("#")]
+    assert re.fullmatch(r"20\d\d-\d\d-\d\d", listed.date)
+    assert any(line.startswith("# Source: ") for line in head)
+    assert any(line.startswith("# Licence: ") for line in head)
+    domains = [line for line in text.splitlines() if not line.startswith("#")]
+    assert [domain for domain in domains if to_a_label(domain) != domain or "." not in domain] == []
+    assert domains == sorted(set(domains)) or listed is FREEMAIL
+    assert len(set(domains)) == len(domains) > 150
+
+
 # ---- whatever it holds -------------------------------------------------------------------------------------
 
 WORDS = (
@@ -763,6 +807,7 @@ SHAPED = st.fixed_dictionaries(
         "stream-field": VALUES,
         "own-domains": WORDY,
         "suffix-list": VALUES,
+        "lists": st.dictionaries(st.sampled_from(["freemail", "freemail-remove", "x"]), VALUES) | VALUES,
         "enable": WORDY,
         "disable": WORDY,
         "budget": st.dictionaries(KEYS, SCALARS) | VALUES,

@@ -173,8 +173,8 @@ def test_the_chosen_rate_is_kept() -> None:
     for guard in (strict, usual):
         guard.learn(receipt(number) for number in range(30))
     leaky = receipt(99).replace(b"audit@shop.example", b"copy@arxxwalls.com")
-    assert [f.rule for f in usual.check(leaky).findings] == ["unfamiliar-blind-recipient"]
-    assert strict.check(leaky).findings == ()
+    by_odds = [[f.rule for f in guard.check(leaky).findings if f.p_value is not None] for guard in (usual, strict)]
+    assert by_odds == [["unfamiliar-blind-recipient"], []]
 
 
 def test_how_long_a_domain_is_known_is_told_by_counts_and_days() -> None:

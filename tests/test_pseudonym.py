@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from headerguard import profile as profile_module
-from headerguard.address import FREEMAIL, Address
+from headerguard.address import Address
 from headerguard.baseline import Baseline
 from headerguard.cli import main
 from headerguard.config import parse
@@ -222,7 +222,7 @@ def test_what_a_role_showed_before_it_opened_vouches_no_more() -> None:
 
 
 def test_a_provider_of_free_mail_vouches_for_nobody() -> None:
-    provider = min(FREEMAIL)
+    provider = "gmail.com"
     baseline = learned(receipt(f"Bcc: a@{provider}, a@vault.example") for _ in range(ENOUGH))
     assert baseline.has_seen("vault.example")
     assert not baseline.has_seen(provider)

@@ -288,7 +288,11 @@ def test_it_can_be_left_out(project: pytest.Pytester) -> None:
     ("option", "text", "said"),
     [
         ("--headerguard-expected", '{"schema": 2, "streams": {}}', "schema: 2 is newer than this program reads (1)"),
-        ("--headerguard-baseline", '{"schema": 99, "streams": {}}', "schema 99 is newer than this program reads (1 to 2)"),
+        (
+            "--headerguard-baseline",
+            '{"schema": 99, "streams": {}}',
+            "schema 99 is newer than this program reads (1 to 2)",
+        ),
         ("--headerguard-config", "own-domain = []", "own-domain: unknown key; did you mean 'own-domains'?"),
     ],
 )

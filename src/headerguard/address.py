@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import re
 import threading
+import unicodedata
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from tldextract import TLDExtract
 
-__all__ = ["BUNDLED", "FREEMAIL", "Address", "SuffixList", "to_a_label"]
+__all__ = ["BUNDLED", "Address", "SuffixList", "to_a_label"]
 
 
 _GMAIL = frozenset(("gmail.com", "googlemail.com"))
@@ -65,6 +67,11 @@ class Address(NamedTuple):
         return f"{str(self).rpartition('@')[0]}@{_to_u_label(self.domain)}"
 
     @property
+    def quality(self) -> tuple[str, ...]:
+        """What is odd about the address, a sentence each. Facts for people: they never decide what is seen."""
+        return tuple(_oddities(self))
+
+    @property
     def refusal(self) -> str | None:
         """Why email-validator would refuse this address, or None. A fact for people: it never decides what is seen."""
         from email_validator import EmailNotValidError, validate_email
@@ -84,24 +91,39 @@ class Address(NamedTuple):
         return None
 
 
+_SPECIAL_USE = frozenset(
+    ("alt", "example", "example.com", "example.net", "example.org", "home.arpa", "internal", "invalid", "local",
+     "localhost", "onion", "test")
+)  # fmt: skip
+"""Names that no public mail goes to: IANA's registry of special-use domain names (RFC 6761), and .internal of ICANN."""
+
+
+def _oddities(address: Address) -> Iterator[str]:
+    if (refusal := address.refusal) is not None:
+        yield f"email-validator refuses it: {refusal}"
+    local, domain = address.local_part, address.domain
+    labels = domain.split(".")
+    if any(".".join(labels[-n:]) in _SPECIAL_USE for n in (1, 2)):
+        yield "its domain is a special-use name, which receives no public mail (RFC 6761)"
+    if len(octets := local.encode("utf-8", "surrogatepass")) > 64:
+        yield f"its local part has {len(octets)} octets, and 64 are allowed (RFC 5321 section 4.5.3.1.1)"
+    if len(domain) > 255 or max(map(len, labels)) > 63:
+        yield "its domain is too long: 255 octets and 63 a label are allowed (RFC 1035 section 2.3.4)"
+    if "" in labels and domain:
+        yield "its domain has an empty label"
+    if not local.isascii():
+        yield "its local part is not ASCII and needs SMTPUTF8 (RFC 6531)"
+        if (folded := unicodedata.normalize("NFKC", local.casefold())) != local.lower():
+            yield f"its local part folds to {folded!r}"
+    if "xn--" in domain and (shown := _to_u_label(domain)) != domain:
+        yield f"its domain is shown as {shown}"
+
+
 _NEEDS_QUOTES = re.compile(r'[\x00-\x20"(),:;<>@\[\\\]\x7f]')
 _ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 
 # ---- domains ---------------------------------------------------------------------------------------------------------
-
-
-FREEMAIL = frozenset(
-    (
-        "126.com", "163.com", "aol.com", "free.fr", "freenet.de", "gmail.com", "gmx.at", "gmx.ch", "gmx.com",
-        "gmx.de", "gmx.net", "googlemail.com", "hotmail.com", "hotmail.co.uk", "hotmail.fr", "icloud.com",
-        "laposte.net", "libero.it", "live.com", "mac.com", "mail.com", "mail.ru", "me.com", "msn.com", "naver.com",
-        "orange.fr", "outlook.com", "outlook.de", "pm.me", "proton.me", "protonmail.com", "qq.com", "rediffmail.com",
-        "rocketmail.com", "t-online.de", "wanadoo.fr", "web.de", "wp.pl", "yahoo.co.jp", "yahoo.co.uk", "yahoo.com",
-        "yahoo.de", "yahoo.fr", "yandex.com", "yandex.ru", "ymail.com", "zoho.com",
-    )
-)  # fmt: skip
-"""Providers at which one address says nothing about the next."""
 
 
 class SuffixList:
@@ -131,9 +153,9 @@ class SuffixList:
     def registrable_domain(self, domain: str, *, private: bool = True) -> str:
         """The public suffix and one label more, never empty.
 
-        With `private` the private section counts too (`shop.github.io`), without it only the ICANN section. A top level
-        that is not listed counts as a public suffix (the list's prevailing rule); a public suffix, a bare host or a
-        literal is its own.
+        With `private` the private section counts too (`shop.github.io`), and what tenants.txt adds to it
+        (`shop.onmicrosoft.com`); without it only the ICANN section. A top level that is not listed counts as a public
+        suffix (the list's prevailing rule); a public suffix, a bare host or a literal is its own.
         """
         known = self._known.get((domain, private))
         if known is None:
@@ -147,9 +169,12 @@ class SuffixList:
         if "." not in domain or len(domain) > 1024 or domain.startswith("[") or domain.rpartition(".")[2].isdigit():
             return domain
         found = self._extractor()(domain, include_psl_private_domains=private)
-        if found.suffix:
-            return f"{found.domain}.{found.suffix}" if found.domain else domain
-        return ".".join(domain.rsplit(".", 2)[-2:])
+        if not found.suffix:
+            return ".".join(domain.rsplit(".", 2)[-2:])
+        registrable = f"{found.domain}.{found.suffix}" if found.domain else domain
+        while private and registrable in _tenants() and registrable != domain:
+            registrable = domain[domain.rfind(".", 0, -len(registrable) - 1) + 1 :]
+        return registrable
 
     @property
     def date(self) -> str | None:
@@ -168,6 +193,15 @@ class SuffixList:
             return None
         version = re.search(r"VERSION: (\d{4}-\d\d-\d\d)", head)
         return version[1] if version else None
+
+
+@lru_cache(maxsize=1)
+def _tenants() -> frozenset[str]:
+    """Suffixes of tenants that the Public Suffix List does not name."""
+    from importlib.resources import files
+
+    lines = files("headerguard").joinpath("tenants.txt").read_text(encoding="utf-8").splitlines()
+    return frozenset(word for line in lines if (word := line.partition("#")[0].strip()))
 
 
 class _OneFile:

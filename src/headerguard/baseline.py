@@ -11,13 +11,14 @@ import gc
 import os
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from headerguard import stores
-from headerguard.address import BUNDLED, FREEMAIL, Address, SuffixList
+from headerguard.address import BUNDLED, Address, SuffixList
 from headerguard.address_list import Tier
 from headerguard.errors import BaselineError
 from headerguard.fields import HIDDEN, MARKED, Role
+from headerguard.lists import FREEMAIL
 from headerguard.message import Mark, Message, Sighting
 from headerguard.novelty import JUDGED, Novelty, shipped
 from headerguard.profile import (
@@ -44,6 +45,9 @@ from headerguard.pseudonym import NULL_PATH, Pseudonyms, is_kept, of_this_proces
 from headerguard.riders import Riders, company_of, riders_at, riders_record
 from headerguard.stream import Level, level_key
 
+if TYPE_CHECKING:
+    from headerguard.lookalike import Lookalikes
+
 __all__ = ["SCHEMA", "SHAPE", "SUBJECTS_CAP", "Baseline", "mark_known"]
 
 SCHEMA = 2
@@ -64,7 +68,7 @@ _NAMED = frozenset(("stream", "template", "campaign", "tag", "list"))
 class Baseline:
     """Everything learned, by level of stream. `learn` changes it in place; `merge` makes a new one."""
 
-    __slots__ = ("_homes", "_seen_in_role", "_subjects", "novelty", "pseudonyms", "riders", "streams")
+    __slots__ = ("_homes", "_lookalikes", "_seen_in_role", "_subjects", "novelty", "pseudonyms", "riders", "streams")
 
     def __init__(self, key: bytes | None = None) -> None:
         """Start with nothing known. `key` hides exact addresses, and which are the same.
@@ -82,6 +86,7 @@ class Baseline:
         self.riders: dict[str, Riders] = {}
         """Who was beside whom, by account and by stream that has a name."""
         self._seen_in_role: set[str] | None = None
+        self._lookalikes: Lookalikes | None = None
         self._homes: dict[str, set[str]] | None = None  # kind:value -> level keys, whatever the account
 
     # ---- judging
@@ -144,6 +149,26 @@ class Baseline:
         """What an address is known by in a role: its mailbox, without what is of one message only."""
         return self.pseudonyms.of(address, lasting=role in _RETURNED)
 
+    def lookalikes(self, suffixes: SuffixList = BUNDLED) -> Lookalikes:
+        """The names of all closed roles, to compare a stranger with; put in order when first asked for."""
+        if self._lookalikes is None:
+            from headerguard.lookalike import Lookalikes
+
+            closed = (set(history.values or ()) for _, history in self._closed(self.streams.values()))
+            self._lookalikes = Lookalikes(sorted(set().union(*closed)), suffixes)
+        return self._lookalikes
+
+    def shows_closed(self, domain: str) -> bool:
+        """Whether a role that is closed now has shown a registrable domain."""
+        return any(domain in (history.values or ()) for _, history in self._closed(self.streams.values()))
+
+    @staticmethod
+    def _closed(profiles: Iterable[Profile]) -> Iterator[tuple[str, RoleHistory]]:
+        for profile in profiles:
+            for role, history in profile.roles.items():
+                if history.closed and role in LEARNED_ROLES:
+                    yield role, history
+
     # ---- learning
 
     def learn(
@@ -193,6 +218,11 @@ class Baseline:
             self._learn_novelty(finest, roles, aside)
         for profile in learning:
             self._vouch(profile, profile.learn(roles, day, addresses), roles)
+        if self._lookalikes is not None:
+            for closed, history in self._closed(learning):
+                if closed in roles:
+                    for name in history.values or ():
+                        self._lookalikes.add(name)
 
     def _vouch(self, profile: Profile, changed: Collection[str], roles: Mapping[str, set[str]]) -> None:
         """Keep what all streams together have shown in closed roles as it would be found by looking at all of them."""

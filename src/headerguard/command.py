@@ -24,6 +24,7 @@ from headerguard.explain import Names, catalogue, name_text, rule_called, rule_r
 from headerguard.fields import Role
 from headerguard.guard import Guard
 from headerguard.incident import SUFFIX as COUNTED
+from headerguard.lists import DISPOSABLE, FREEMAIL
 from headerguard.message import Message
 from headerguard.rendering.joined import joined_line, joined_record, joined_report, joined_text
 from headerguard.review import baseline_allow, baseline_audit, baseline_review, openings
@@ -273,7 +274,8 @@ def _names(arguments: Namespace, terminal: Terminal) -> Names:
     known = None if arguments.known is None else _known(arguments.known)
     suffixes = SuffixList(config.suffix_list) if config.suffix_list else BUNDLED
     resolver = config.dns.resolver() if arguments.dns else None  # a configuration alone makes no explanation ask
-    return Names(suffixes, known, None if path is None else _baseline(path), resolver, date.today())
+    lists, baseline = (config.freemail, config.disposable), None if path is None else _baseline(path)
+    return Names(suffixes, known, baseline, resolver, date.today(), lists, config.named)
 
 
 def _known(path: str) -> list[str]:
@@ -326,6 +328,7 @@ def parts() -> Iterator[str]:
             except PackageNotFoundError:
                 yield f"{name} is not installed"
     yield f"Public Suffix List {BUNDLED.date or 'without a date'}"
+    yield from (f"list of {listed.name} domains {listed.date}" for listed in (FREEMAIL, DISPOSABLE))
 
 
 # ---- baseline --------------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from headerguard.errors import ConfigError
 from headerguard.expectation import Place, a_place_or_number, bounds_of, numbers_of
 from headerguard.fields import Role
 from headerguard.finding import Severity
+from headerguard.lists import DISPOSABLE, FREEMAIL, DomainList
 from headerguard.provenance import Stage
 from headerguard.pseudonym import key_beside
 from headerguard.rule import Rule, bind, load_rules, near_miss
@@ -30,6 +31,7 @@ from headerguard.setting import (
     a_budget,
     a_count,
     a_domain,
+    a_domain_file,
     a_field_name,
     a_flag,
     a_name_server,
@@ -132,6 +134,10 @@ class Config:
     """Registrable domains (A-labels) that the operator sends as and receives at."""
     suffix_list: str | None = None
     """Path of a Public Suffix List newer than the bundled one."""
+    freemail: DomainList = FREEMAIL
+    """Domains that give a mailbox to everybody."""
+    disposable: DomainList = DISPOSABLE
+    """Domains of mailboxes that are thrown away."""
     seal_key: str | None = None
     """Path of the key of seals; `Guard.seal` makes it, for its owner alone to read."""
     address_key: str | None = None
@@ -162,6 +168,13 @@ class Config:
     def key_of(self, baseline: str) -> str:
         """Path of the key that hides the exact addresses in a baseline file."""
         return self.address_key or key_beside(baseline)
+
+    @property
+    def named(self) -> frozenset[str]:
+        """Hosts and domains that it names: the operator's own, and those of all whom streams expect."""
+        bounds = (bound for expected in self.expected.values() for bound in expected.values())
+        keys = (key for bound in bounds for key in (*bound.addresses, *bound.domains))
+        return self.own_domains | {key.rpartition("@")[2] for key in keys}
 
 
 def find(start: str | os.PathLike[str] = ".") -> Path | None:
@@ -227,7 +240,7 @@ def _config(data: Any, said: Said, base: Path, key: str) -> Config:
     top = Table(said, key, data)
     suffix_list = top.get("suffix-list", partial(a_suffix_file, base))
     suffixes = SuffixList(suffix_list) if suffix_list else BUNDLED
-    budget = top.table("budget")
+    budget, lists = top.table("budget"), top.table("lists")
     rules = _Rules(top)
     streams = [(name, table, _expectation(table)) for name, table in _streams(top)]
     return Config(
@@ -240,6 +253,8 @@ def _config(data: Any, said: Said, base: Path, key: str) -> Config:
         stream_field=top.get("stream-field", a_field_name),
         own_domains=frozenset(_own_domains(top, suffixes)),
         suffix_list=suffix_list,
+        freemail=_list(lists, FREEMAIL, base),
+        disposable=_list(lists, DISPOSABLE, base),
         seal_key=top.get("seal-key", lambda value: str(base / a_text(value))),
         address_key=top.get("address-key", lambda value: str(base / a_text(value))),
         enable=rules.enabled,
@@ -254,6 +269,13 @@ def _config(data: Any, said: Said, base: Path, key: str) -> Config:
         allow=tuple(_allow(table, rules, suffixes) for table in top.tables("allow")),
         warnings=said.finish(),
     )
+
+
+def _list(lists: Table, packaged: DomainList, base: Path) -> DomainList:
+    """A list as it is packaged, with what a file adds and without what is removed."""
+    path = lists.get(packaged.name, partial(a_domain_file, base))
+    without = lists.each(f"{packaged.name}-remove", a_domain, "a list of domains")
+    return DomainList(packaged.name, path, without) if path or without else packaged
 
 
 def _own_domains(top: Table, suffixes: SuffixList) -> Iterator[str]:

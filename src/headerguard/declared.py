@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from headerguard.address import BUNDLED, Address, SuffixList, to_a_label
@@ -70,6 +70,13 @@ class Declared:
     def given(self) -> bool:
         """Whether the caller gave an intent at all."""
         return self.recipients is not None or self.blind is not None
+
+    def named(self) -> Iterator[str]:
+        """The domains of all whom the application asked for."""
+        for bound in (self.recipients, self.blind):
+            if bound is not None:
+                yield from bound.domains
+                yield from (key.rpartition("@")[2] for key in bound.addresses)
 
     def bound(self, role: Role) -> tuple[Bound, ...] | None:
         """The bounds on a role, any one of which may allow an address; None when nothing bounds it.

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from headerguard.address import BUNDLED, Address, SuffixList, to_a_label
 from headerguard.address_list import Mailbox, Tier, lex
 from headerguard.errors import ConfigError
+from headerguard.lists import DISPOSABLE, FREEMAIL, DomainList
 from headerguard.rule import load_rules, near_miss
 from headerguard.rules import BUILTIN, RENAMED
 from headerguard.stream import Level
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from headerguard.baseline import Baseline
     from headerguard.config import Config
+    from headerguard.lookalike import Imitation
     from headerguard.resolver import Resolver
     from headerguard.rule import Example, Rule
 
@@ -49,7 +51,10 @@ SECTIONS = ("Flags", "Why", "When it is wrong", "What to do", "References")
 """Headings in the docstring of a rule."""
 
 _HEADING = re.compile(rf"^({'|'.join(SECTIONS)}):[ \t]*", re.MULTILINE)
-_HOST = re.compile(r"[^\s@<>()\[\]\\,;:\"/]+\.[^\s@<>()\[\]\\,;:\"/]+|\[[^\s\[\]]+\]")
+_NO_HOST = re.compile(r"[\s@<>()\[\]\\,;:\"/]")
+_LITERAL = re.compile(r"\[[^\s\[\]]+\]")
+_SAID = ("email-validator refuses", "its domain is shown", "its domain is a special-use")
+"""Oddities that other lines say, or that nobody needs to be told."""
 _WIDTH = 100
 _PLACES = 20
 
@@ -208,26 +213,34 @@ class Names:
         baseline: Baseline | None = None,
         resolver: Resolver | None = None,
         today: date | None = None,
+        lists: Iterable[DomainList] = (FREEMAIL, DISPOSABLE),
+        own: Iterable[str] = (),
     ) -> None:
         """`known` are names of one's own (None: nobody said), `baseline` what was learned.
 
         With a `resolver` DNS is asked about every name; `today` decides whether a zone is young.
+
+        `lists` tell kinds of mailboxes, `own` are more names that a stranger may imitate, of the configuration.
         """
+        from headerguard.lookalike import Lookalikes  # other commands share this module and compare nothing
+
         self.suffixes, self.baseline = suffixes, baseline
         self.resolver, self.today = resolver, today
-        self.known = None if known is None else {self._registrable(name) for name in known}
-
-    def _registrable(self, name: str) -> str:
-        return self.suffixes.registrable_domain(to_a_label(name.strip().rpartition("@")[2]))
+        self.lists = tuple(lists)
+        hosts = None if known is None else (name.strip().rpartition("@")[2] for name in known)
+        self.known = None if hosts is None else Lookalikes(hosts, suffixes)
+        self.own = Lookalikes(own, suffixes)
 
     def record(self, name: str) -> Record:
         """What there is to say about one name; `problem` says why where it is none."""
         boxes = _boxes(name) if "@" in name else []
         address = boxes[0].address if boxes else None
         domain = address.domain if address else to_a_label(name.strip())
-        if (address is None and not _HOST.fullmatch(domain)) or not domain:
+        if (address is None and not _is_host(domain)) or not domain:
             return self._refused(name)
         registrable = self.suffixes.registrable_domain(domain)
+        lists = [listed.name for listed in self.lists if registrable in listed or domain in listed]
+        imitation = None if "freemail" in lists else self._imitated(domain)
         return {
             "schema": "headerguard.explanation/1",
             "kind": "address" if address else "domain",
@@ -240,8 +253,11 @@ class Names:
             "registrable_domain_icann": self.suffixes.registrable_domain(domain, private=False),
             "refusal": address.refusal if address else None,
             "known": None if self.known is None else registrable in self.known,
-            "imitates": None,
-            "how": None,
+            "imitates": imitation.original if imitation else None,
+            "how": str(imitation.how) if imitation else None,
+            "lists": lists,
+            "quality": list((address or Address("", domain)).quality),
+            "flagged_by": list(_flagging(imitation, lists)),
             "seen": None if self.baseline is None else list(_seen(self.baseline, registrable)),
             "dns": self._dns(domain),
         }
@@ -253,11 +269,33 @@ class Names:
 
         return look_up(self.resolver, (domain,), self.suffixes)[domain].record(self.today)
 
+    def _imitated(self, domain: str) -> Imitation | None:
+        """The known name that a domain looks like: of those that were given, one's own, or one of a closed role."""
+        indexes = [self.known, self.own, None if self.baseline is None else self.baseline.lookalikes(self.suffixes)]
+        given = [index for index in indexes if index]
+        registrable = self.suffixes.registrable_domain(domain)
+        if any(registrable in index for index in given):
+            return None
+        return next((found for index in given if (found := index.imitated(domain))), None)
+
     def _refused(self, name: str) -> Record:
         empty = ("domain", "unicode", "registrable_domain", "registrable_domain_icann", "refusal")
         record: Record = {"schema": "headerguard.explanation/1", "kind": None, "name": name, "readings": []}
-        record |= dict.fromkeys((*empty, "known", "imitates", "how", "seen", "dns"))
+        record |= dict.fromkeys((*empty, "known", "imitates", "how", "lists", "quality", "flagged_by", "seen", "dns"))
         return record | {"problem": f"{name!r} is neither an address nor a domain"}
+
+
+def _is_host(text: str) -> bool:
+    """Whether a text may be a domain: a dot inside, and none of the signs that no domain has; or a literal."""
+    return ("." in text[1:-1] and not _NO_HOST.search(text)) or bool(_LITERAL.fullmatch(text))
+
+
+def _flagging(imitation: Imitation | None, lists: Iterable[str]) -> Iterator[str]:
+    """Ids of the rules that flag such a name, as a stranger and in the roles that they look at."""
+    if imitation:
+        yield "lookalike-domain"
+    if lists:
+        yield "freemail-blind-recipient"
 
 
 def _boxes(name: str) -> list[Mailbox]:
@@ -311,6 +349,15 @@ def name_text(record: Record, terminal: Terminal) -> Iterator[str]:
         yield f"   email-validator      {visible(record['refusal'] or 'takes it')}"
     if record["known"] is not None:
         yield f"   among known names    {'yes' if record['known'] else 'no'}"
+    if record["imitates"]:
+        yield f"   looks like           {visible(record['imitates'])} ({record['how']})"
+    for kind in record["lists"]:
+        yield f"   on the list          {kind}"
+    for sentence in record["quality"]:
+        if not sentence.startswith(_SAID):
+            yield f"   odd                  {visible(sentence)}"
+    for rule in record["flagged_by"]:
+        yield f"   flagged by           {rule}, where it is a stranger"
     yield from _seen_text(record["seen"])
     yield from _dns_text(record["dns"])
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from headerguard.inquiry import Strangers
+    from headerguard.lookalike import Lookalikes
     from headerguard.resolver import Resolver
 
 __all__ = ["Guard"]
@@ -94,6 +95,8 @@ class Guard:
         self.incidents.budget = Budget.of(self.config.page, self.config.digest)
         usual = {rule.id: rule.severity for rule in self.rules}
         self._triage = Triage(self.config, usual, self.suffixes, self.acknowledgements, self.incidents)
+        self._partners = frozenset(map(self.suffixes.registrable_domain, self.config.named))
+        self._near: list[Lookalikes] = []
         self._seal_key = seal_key if seal_key is not None else read_key(self.config.seal_key)
         if resolver is None and self.config.dns.enable:
             resolver = self.config.dns.resolver()
@@ -251,6 +254,10 @@ class Guard:
             rate=self.config.false_alarm_rate,
             accepts=self._triage.accepting(message, finest.name, now),
             aside=self._triage.aside(message.account),
+            partners=self._partners,
+            freemail=self.config.freemail,
+            disposable=self.config.disposable,
+            _near=self._near,
         )
 
     def _declared(self, stream: str, intent: Declared) -> Declared:

@@ -13,9 +13,10 @@ from collections.abc import Callable, Container, Iterable, Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
-from headerguard.address import FREEMAIL, SuffixList
+from headerguard.address import SuffixList
 from headerguard.address_list import Tier
 from headerguard.fields import CATALOGUE, DESTINATION
+from headerguard.lists import FREEMAIL
 from headerguard.message import Envelope, Message
 from headerguard.pseudonym import LENGTH, is_kept, of_this_process
 from headerguard.role import RECIPIENT, VISIBLE, Role

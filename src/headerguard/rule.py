@@ -20,6 +20,7 @@ from headerguard.errors import ConfigError
 from headerguard.fields import HIDDEN, VISIBLE, Role
 from headerguard.finding import Evidence, Finding, History, Severity
 from headerguard.header import Defect, DefectName, Field
+from headerguard.lists import DISPOSABLE, FREEMAIL, DomainList
 from headerguard.message import Envelope, Mark, Message, Recipient, Sighting, Stage
 from headerguard.novelty import Trend
 from headerguard.profile import Profile
@@ -29,6 +30,7 @@ from headerguard.stream import Level
 
 if TYPE_CHECKING:
     from headerguard.dns_facts import Facts
+    from headerguard.lookalike import Imitation, Lookalikes
 
 __all__ = [
     "Bound",
@@ -39,6 +41,7 @@ __all__ = [
     "Rule",
     "bind",
     "home_of",
+    "is_given_away",
     "layer_of",
     "load_rules",
     "near_miss",
@@ -97,6 +100,47 @@ class Known:
     rate: float = 1e-4
     """How often a clean message may be called novel, as configured."""
     _company: list[Company] = field(default_factory=list, compare=False, repr=False)
+
+    partners: frozenset[str] = frozenset()
+    """Registrable domains that the configuration expects of any stream."""
+    freemail: DomainList = FREEMAIL
+    """Domains that give a mailbox to everybody."""
+    disposable: DomainList = DISPOSABLE
+    """Domains of mailboxes that are thrown away."""
+    _near: list[Lookalikes] = field(default_factory=list, compare=False, repr=False)
+
+    def is_stranger(self, sighting: Sighting) -> bool:
+        """Whether nobody knows the domain of an address: not the operator, no stream, and not the caller."""
+        domain = self.registrable(sighting.address)
+        if domain in self.own_domains or domain in self.partners or self.seen_anywhere(domain):
+            return False
+        if self.knows(VISIBLE, domain):  # what the stream has shown elsewhere has been seen anywhere
+            return False
+        bounds = (*(self.declared.bound(sighting.role) or ()), self.declared.recipients, self.declared.blind)
+        return not any(bound is not None and bound.allows(sighting.address) for bound in bounds)
+
+    def imitated(self, sighting: Sighting) -> Imitation | None:
+        """Whom a stranger imitates: one's own, a declared name or, in a closed role, what closed roles have shown.
+
+        The names are put in order when the first stranger comes, and never for mail without one.
+        """
+        if not self.is_stranger(sighting):
+            return None
+        domain, closed = sighting.address.domain, self.closed(sighting.role)
+        if self.registrable(sighting.address) in self.freemail:
+            return None
+        from headerguard.lookalike import Lookalikes
+
+        if not self._near:
+            self._near.append(Lookalikes(self.own_domains | self.partners, self.suffixes))
+        found = self._near[0].imitated(domain)
+        if found is None and self.declared.given:
+            found = Lookalikes(self.declared.named(), self.suffixes).imitated(domain)
+        if found is None and closed:
+            found = self.baseline.lookalikes(self.suffixes).imitated(domain)
+            if found is not None and not self.baseline.shows_closed(found.original):
+                return None  # the role has opened since
+        return found
 
     def company(self, message: Message) -> Company:
         """Who is beside whom in the message, put together once for all rules."""
@@ -255,6 +299,16 @@ def layer_of(recipient: Recipient, stage: Stage) -> str:
     if stage is Stage.SUBMITTED or roles & (VISIBLE | {Role.BCC, Role.RESENT_BCC, Role.CONTROL}):
         return "application"
     return "relay" if roles & HIDDEN and stage is not Stage.EVENT else "unknown"  # an event tells of all ways in
+
+
+def is_given_away(recipient: Recipient, message: Message, known: Known) -> bool:
+    """Whether the domain of a hidden recipient alone gives it away, so that `unfamiliar-blind-recipient` says all."""
+    domain, closed = known.registrable(recipient.address), known.closed_roles()
+    shown = {known.registrable(sighting.address) for sighting in message.sightings_of(VISIBLE)}
+    if domain in shown or known.knows(HIDDEN, domain):
+        return False
+    odds = [known.p_value(s.role, domain) for s in recipient.sightings if s.role in HIDDEN & closed]
+    return any(chance is not None and chance <= known.rate for chance in odds)
 
 
 def author_mailbox(message: Message) -> str | None:

@@ -19,6 +19,7 @@ from headerguard.address import to_a_label
 from headerguard.address_list import Tier, lex
 from headerguard.errors import ConfigError
 from headerguard.finding import Severity
+from headerguard.lists import read as read_domains
 from headerguard.provenance import Stage
 from headerguard.rule import near_miss
 
@@ -29,6 +30,7 @@ __all__ = [
     "a_budget",
     "a_count",
     "a_domain",
+    "a_domain_file",
     "a_field_name",
     "a_flag",
     "a_name_server",
@@ -298,6 +300,16 @@ def an_until(value: Any) -> date | str:
         return datetime.fromisoformat(value).date()
     except ValueError:
         return f"{shown(value)} is not a date"
+
+
+def a_domain_file(base: Path, value: Any) -> str:
+    """The path of a file that holds domains, one a line, and remarks."""
+    path = str(base / a_text(value))
+    try:
+        read_domains(path)
+    except (ConfigError, ValueError) as error:
+        raise RefusedError(str(error)) from None
+    return path
 
 
 def a_suffix_file(base: Path, value: Any) -> str:

@@ -29,6 +29,11 @@ class Sighting(NamedTuple):
     display_name: str | None = None
     """The name it stands under, decoded, or None."""
 
+    @property
+    def quality(self) -> tuple[str, ...]:
+        """What is odd about the address, a sentence each; see `Address.quality`."""
+        return self.address.quality
+
 
 class Mark(NamedTuple):
     """A host name, an id of the sending account, or one of its settings, at one place of a copy."""

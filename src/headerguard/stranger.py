@@ -12,10 +12,11 @@ from datetime import date
 from enum import IntEnum
 from typing import Any
 
-from headerguard.address import FREEMAIL, Address, SuffixList, to_a_label
+from headerguard.address import Address, SuffixList, to_a_label
 from headerguard.address_list import parse as parse_address
 from headerguard.budget import Tier, whole
 from headerguard.finding import Finding, Severity
+from headerguard.lists import FREEMAIL
 from headerguard.profile import Seen, day_at
 
 __all__ = ["ADDRESSES", "KEPT", "Record", "Strength", "addresses_of", "party_of", "stranger_in", "stranger_of"]

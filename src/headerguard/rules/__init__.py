@@ -20,8 +20,11 @@ from headerguard.rules.extra_recipient import ExtraRecipient
 from headerguard.rules.folded_recipient import FoldedRecipient
 from headerguard.rules.foreign_error_copy import ForeignErrorCopy
 from headerguard.rules.forwarding_trace import ForwardingTrace
+from headerguard.rules.freemail_blind_recipient import FreemailBlindRecipient
 from headerguard.rules.header_injection import HeaderInjection
 from headerguard.rules.hidden_field import HiddenField
+from headerguard.rules.lookalike_domain import LookalikeDomain
+from headerguard.rules.lookalike_mailbox import LookalikeMailbox
 from headerguard.rules.mailto_recipient import MailtoRecipient
 from headerguard.rules.missing_envelope_recipient import MissingEnvelopeRecipient
 from headerguard.rules.missing_seal import MissingSeal
@@ -30,6 +33,7 @@ from headerguard.rules.moved_stream import MovedStream
 from headerguard.rules.reader_disagreement import ReaderDisagreement
 from headerguard.rules.repeated_field import RepeatedField
 from headerguard.rules.riding_recipient import RidingRecipient
+from headerguard.rules.routed_recipient import RoutedRecipient
 from headerguard.rules.surplus_recipient import SurplusRecipient
 from headerguard.rules.unbelieved_seal import UnbelievedSeal
 from headerguard.rules.unexpected_author import UnexpectedAuthor
@@ -61,6 +65,9 @@ BUILTIN: tuple[type[Rule], ...] = (
     UnbelievedSeal,
     MissingSeal,
     FoldedRecipient,
+    LookalikeDomain,
+    LookalikeMailbox,
+    RoutedRecipient,
     ExtraRecipient,
     RidingRecipient,
     ExposedRecipients,
@@ -69,6 +76,7 @@ BUILTIN: tuple[type[Rule], ...] = (
     UnfamiliarAccount,
     UnfamiliarAddress,
     UnfamiliarBlindRecipient,
+    FreemailBlindRecipient,
     UnfamiliarRecipient,
     UnfamiliarAuthor,
     UnfamiliarReplyPath,

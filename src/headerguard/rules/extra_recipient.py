@@ -3,12 +3,12 @@
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from headerguard.fields import HIDDEN, RECIPIENT, VISIBLE
+from headerguard.fields import HIDDEN, RECIPIENT
 from headerguard.finding import Finding, Severity
 from headerguard.message import Message, Recipient
 from headerguard.profile import CONCEALED, PARTIES
 from headerguard.riders import NOBODY, Party, Riders
-from headerguard.rule import Example, Known, Rule, author_mailbox, layer_of
+from headerguard.rule import Example, Known, Rule, author_mailbox, is_given_away, layer_of
 
 _LINES = "From: shop@shop.example\nTo: jane@client.example{}\nX-MC-Template: receipt\n"
 _HISTORY = tuple(f"From: shop@shop.example\nTo: c{i}@client-{i}.example\nX-MC-Template: receipt\n" for i in range(20))
@@ -87,19 +87,8 @@ class ExtraRecipient(Rule):
                 key=lambda r: (known.knows(HIDDEN, known.registrable(r.address)), often(r.address.canonical)),
             )
             summary = f"{culprit.address} is a hidden recipient more than {known.level} ever has"
-            if not self._is_strange(culprit, message, known):
+            if not is_given_away(culprit, message, known):
                 yield self._extra(message, known, culprit, undeclared, summary)
-
-    @staticmethod
-    def _is_strange(culprit: Recipient, message: Message, known: Known) -> bool:
-        """Whether its domain alone gives a hidden recipient away, so that `unfamiliar-blind-recipient` says it."""
-        domain, closed = known.registrable(culprit.address), known.closed_roles()
-        if known.knows(HIDDEN, domain) or any(
-            domain == known.registrable(s.address) for s in message.sightings_of(VISIBLE)
-        ):
-            return False
-        odds = [known.p_value(s.role, domain) for s in culprit.sightings if s.role in HIDDEN & closed]
-        return any(chance is not None and chance <= known.rate for chance in odds)
 
     @staticmethod
     def _undeclared(message: Message, known: Known, concerned: Collection[str]) -> list[Recipient]:

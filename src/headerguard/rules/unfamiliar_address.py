@@ -4,10 +4,10 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from headerguard.address import FREEMAIL
 from headerguard.fields import HIDDEN, VISIBLE, Role
 from headerguard.finding import Finding, Severity
 from headerguard.grammar.return_path import lasting_path
+from headerguard.lists import FREEMAIL
 from headerguard.message import Message, Recipient, Sighting
 from headerguard.profile import ENOUGH, LEARNED_ROLES
 from headerguard.rule import Example, Known, Rule, author_mailbox, home_of, layer_of

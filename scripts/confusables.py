@@ -1,0 +1,74 @@
+"""Write src/headerguard/confusables.txt: which characters look like which, for people who read a domain.
+
+    pip install PyICU && python scripts/confusables.py > src/headerguard/confusables.txt
+
+The pairs are those of Unicode's confusables.txt (UTS #39), read through ICU's SpoofChecker, which carries that file.
+Where the prototype there is no ASCII letter, two more places are asked: the capital of the letter, and its Unicode name
+("LATIN SMALL LETTER B WITH HOOK" looks like b). What compatibility and case folding or the removal of combining marks
+does at run time anyway is left out.
+"""
+
+import re
+import sys
+import unicodedata
+
+import icu
+
+CHECKER = icu.SpoofChecker()
+NAMED = re.compile(
+    r"LATIN (?:SMALL LETTER|LETTER SMALL CAPITAL) (?:TURNED |REVERSED |OPEN |DOTLESS )?([A-Z])(?: WITH .*)?"
+)
+UNMAPPED = {
+    "\N{LATIN SMALL LETTER EZH}": "3",
+    "\N{LATIN SMALL LETTER SCHWA}": "a",
+    "\N{LATIN SMALL LETTER ENG}": "n",
+    "\N{LATIN LETTER WYNN}": "p",
+    "\N{LATIN SMALL LETTER IOTA}": "i",
+}
+"""Seen in lists of imitations and by none of the three ways."""
+HEAD = """\
+# Characters that look like others, after compatibility and case folding and without combining marks: what they look
+# like, a space, the characters. Written by scripts/confusables.py; not to be edited.
+# Source: confusables.txt (UTS #39) of Unicode {}, as ICU {} carries it; names and capitals: Unicode {}
+# Licence: Unicode-3.0 (https://www.unicode.org/license.txt), Copyright 1991-2022 Unicode, Inc."""
+
+
+def folded(text: str) -> str:
+    """What the run time does before it looks into the table."""
+    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.category(c).startswith("M"))
+
+
+def prototype(char: str) -> str:
+    """What a character looks like, as far as one step tells."""
+    if char in UNMAPPED:
+        return UNMAPPED[char]
+    skeleton = folded(CHECKER.getSkeleton(0, char)).replace("rn", "m")
+    if skeleton.isascii():
+        return skeleton
+    capital = CHECKER.getSkeleton(0, char.upper())
+    if capital.isascii():
+        return capital.lower().replace("rn", "m")
+    named = NAMED.fullmatch(unicodedata.name(char, ""))
+    return named[1].lower() if named else skeleton
+
+
+def main() -> None:
+    """Write the table."""
+    chars = (chr(code) for code in range(0x80, sys.maxunicode + 1))
+    usual = (c for c in chars if unicodedata.category(c)[0] in "LNPS" and folded(c) == c)
+    table = {c: p for c in usual if (p := prototype(c)) != c and p}
+    for char in table:  # a prototype may have one of its own
+        for _ in range(4):
+            table[char] = "".join(table.get(c, c) for c in table[char])
+    looks: dict[str, list[str]] = {}
+    for char, target in table.items():
+        if re.fullmatch(r"[a-z0-9-]+", target) or not (target.isascii() or target == char):
+            looks.setdefault(target, []).append(char)
+    print(HEAD.format(icu.UNICODE_VERSION, icu.ICU_VERSION, unicodedata.unidata_version))
+    for target in sorted(looks, key=lambda t: (not t.isascii(), t)):
+        print(target, "".join(looks[target]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""Whom a stranger imitates, and whom not."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headerguard.confusable import skeleton
+from headerguard.lookalike import How, Imitation, Lookalikes
+
+KNOWN = (
+    "digitalocean.com", "apple.com", "paypal.com", "modern-house.example", "wells.example", "deutsche-bank.de",
+    "shop.co.uk", "adyen.com", "dhl.com", "mail.example", "clandestine.example", "b\u00fccher.example",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def names() -> Lookalikes:
+    return Lookalikes(KNOWN)
+
+
+IMITATIONS = {
+    "\u0430\u0440\u0440\u04cf\u0435.com": ("apple.com", How.CONFUSABLE),
+    "xn--80ak6aa92e.com": ("apple.com", How.CONFUSABLE),
+    "paypa1.com": ("paypal.com", How.CONFUSABLE),
+    "p\u0430ypal.com": ("paypal.com", How.CONFUSABLE),
+    "rnodern-house.example": ("modern-house.example", How.CONFUSABLE),
+    "dandestine.example": ("clandestine.example", How.CONFUSABLE),
+    "vvells.example": ("wells.example", How.CONFUSABLE),
+    "bucher.example": ("xn--bcher-kva.example", How.CONFUSABLE),
+    "digital-ocean.com": ("digitalocean.com", How.HYPHEN),
+    "deutschebank.de": ("deutsche-bank.de", How.HYPHEN),
+    "digitalocean.net": ("digitalocean.com", How.SUFFIX),
+    "digital.ocean.com": ("digitalocean.com", How.DOT),
+    "digitaloceancom.example": ("digitalocean.com", How.DOT),
+    "digitalocean.com.arxxwalls.com": ("digitalocean.com", How.SUBDOMAIN),
+    "login.digita1ocean.com.arxxwalls.com": ("digitalocean.com", How.SUBDOMAIN),
+    "digitalocaen.com": ("digitalocean.com", How.TRANSPOSITION),
+    "digitallocean.com": ("digitalocean.com", How.REPETITION),
+    "bigitalocean.com": ("digitalocean.com", How.SUBSTITUTION),
+    "bigitaloccan.com": ("digitalocean.com", How.VISUAL),
+    "digitalovean.com": ("digitalocean.com", How.SUBSTITUTION),
+    "digitalocan.com": ("digitalocean.com", How.OMISSION),
+    "digitaloceann.com": ("digitalocean.com", How.REPETITION),
+    "digitalocezan.com": ("digitalocean.com", How.INSERTION),
+    "digitalocean-billing.com": ("digitalocean.com", How.WORD),
+    "secure-digitalocean.com": ("digitalocean.com", How.WORD),
+    "supportdigitalocean.com": ("digitalocean.com", How.WORD),
+    "my-digitalocaen-account.com": ("digitalocean.com", How.WORD),
+    "deutsche-online.de": ("deutsche-bank.de", How.WORD),
+}
+
+
+@pytest.mark.parametrize("stranger", IMITATIONS)
+def test_an_imitation_is_told_with_its_original(names: Lookalikes, stranger: str) -> None:
+    assert names.imitated(stranger) == IMITATIONS[stranger]
+
+
+@pytest.mark.parametrize(
+    "stranger",
+    [
+        "digitalocean.com",
+        "DigitalOcean.COM.",
+        "news.digitalocean.com",
+        "xn--bcher-kva.example",
+        "arxxwalls.com",
+        "dhx.com",  # three letters are alike by chance
+        "mail.test",  # a word that stands in many names
+        "client-1.example",
+        "ocean.com",
+        "adyen-tours.example",
+        "",
+        ".",
+        "com",
+        "[192.0.2.1]",
+    ],
+)
+def test_what_imitates_nobody(names: Lookalikes, stranger: str) -> None:
+    assert names.imitated(stranger) is None
+
+
+def test_one_more_of_a_numbered_row_is_no_imitation() -> None:
+    names = Lookalikes(["relay104.example"])
+    assert names.imitated("relay107.example") is None
+    assert names.imitated("relay1104.example") is None
+    assert Lookalikes(["mailbox-b.example"]).imitated("mailbox-g.example") is None
+    assert names.imitated("relayl04.example") == Imitation("relay104.example", How.CONFUSABLE)
+
+
+def test_the_more_names_are_known_the_more_likeness_it_takes() -> None:
+    few, many = Lookalikes(["quartz.example"]), Lookalikes(["quartz.example"])
+    for number in range(5_000):
+        many.add(f"n{number:04}xyzzy.example")
+    assert few.imitated("quarts.example") == Imitation("quartz.example", How.SUBSTITUTION)
+    assert many.imitated("quarts.example") is None
+    assert many.imitated("qu\u0430rtz.example") == Imitation("quartz.example", How.CONFUSABLE)
+
+
+def test_a_name_that_is_learned_later_counts_from_then_on() -> None:
+    names = Lookalikes()
+    assert names.imitated("digitalocaen.com") is None
+    names.add("droplets.digitalocean.com")
+    names.add("digitalocean.com")
+    assert (len(names), "digitalocean.com" in names) == (1, True)
+    assert names.imitated("digitalocaen.com") == Imitation("digitalocean.com", How.TRANSPOSITION)
+
+
+def test_of_several_originals_the_nearest_is_told() -> None:
+    names = Lookalikes(["stripes.example", "stripe.example"])
+    assert names.imitated("str1pe.example") == Imitation("stripe.example", How.CONFUSABLE)
+    assert names.imitated("str1pes.example") == Imitation("stripes.example", How.CONFUSABLE)
+
+
+@pytest.mark.parametrize("text", ["\u0430\u0440\u0440\u04cf\u0435", "\U0001d41a\uff50p\u013a\u00e9", "a\u200bpple"])
+def test_a_skeleton_is_what_a_reader_takes_a_text_for(text: str) -> None:
+    assert skeleton(text).replace("i", "l") == "apple"
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "a" * 4_000,
+        "a" * 4_000 + ".com",
+        ".".join(["digitalocean"] * 330),
+        "." * 4_000,
+        "rn" * 31 + ".example",
+        "xn--" + "9" * 59 + ".com",
+        "xn--" + "a" * 3_000,
+        "0123456789",
+        "\u202egro.elpmaxe",
+        "\U0001f600" * 60 + ".example",
+        "\ud800.example",
+        "-" * 63 + ".example",
+    ],
+)
+def test_nothing_is_too_odd_to_be_looked_at(names: Lookalikes, hostile: str) -> None:
+    found = names.imitated(hostile)
+    assert found is None or "digitalocean" in hostile
+
+
+def test_a_known_name_is_found_under_a_hundred_levels(names: Lookalikes) -> None:
+    deep = "www.digitalocean.com." + "a." * 100 + "arxxwalls.com"
+    assert names.imitated(deep) == Imitation("digitalocean.com", How.SUBDOMAIN)
+
+
+@given(st.text(max_size=80))
+def test_no_text_raises(text: str) -> None:
+    names = Lookalikes(["digitalocean.com", text])
+    found = names.imitated(text)
+    assert found is None or found.original == "digitalocean.com"

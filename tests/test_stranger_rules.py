@@ -1,0 +1,247 @@
+"""Strangers that look like somebody, and mailboxes that anybody can have."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from headerguard.config import parse
+from headerguard.finding import Finding, Severity
+from headerguard.guard import Guard
+from headerguard.message import Envelope
+from headerguard.rules.freemail_blind_recipient import FreemailBlindRecipient
+from headerguard.rules.lookalike_domain import LookalikeDomain
+from headerguard.rules.lookalike_mailbox import LookalikeMailbox
+from headerguard.rules.routed_recipient import RoutedRecipient
+
+HEAD = "From: shop@brightpath.example\nTo: jane.miller@client.example\nX-MC-Template: receipt\n"
+OWN = {"own-domains": ["brightpath.example"]}
+PARTNER = {"streams": {"receipts": {"expected": {"bcc": ["audit@northwind.example"]}}}}
+
+
+def octets(text: str) -> bytes:
+    return text.replace("\n", "\r\n").encode() + b"\r\n"
+
+
+def findings(rule: Any, text: str, config: Mapping[str, Any] | None = None, **intent: Any) -> list[Finding]:
+    guard = Guard([rule], config=parse(config or {}))
+    return list(guard.check(octets(text), **intent).findings)
+
+
+def taught(rule: Any, history: str, count: int = 20, config: Mapping[str, Any] | None = None) -> Guard:
+    guard = Guard([rule], config=parse(config or {}))
+    guard.learn(octets(history) for _ in range(count))
+    return guard
+
+
+# ---- lookalike-domain ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "original"),
+    [
+        ("Reply-To: help@brlghtpath.example", "brightpath.example"),
+        ("Bcc: copy@brightpath-billing.example", "brightpath.example"),
+        ("Cc: copy@br\u0456ghtpath.example", "brightpath.example"),
+        ("Sender: copy@brightpath.test", "brightpath.example"),
+        ("Return-Path: <b@bright.path.example>", "brightpath.example"),
+        ("Disposition-Notification-To: b@brightpaht.example", "brightpath.example"),
+    ],
+)
+def test_a_stranger_that_looks_like_ones_own_is_flagged_in_every_role(line: str, original: str) -> None:
+    (found,) = findings(LookalikeDomain, f"{line}\n{HEAD}", OWN)
+    assert (found.rule, found.severity) == ("lookalike-domain", Severity.HIGH)
+    assert f"looks like {original}" in found.summary
+
+
+def test_a_partner_of_any_stream_is_a_name_to_imitate() -> None:
+    (found,) = findings(LookalikeDomain, HEAD + "Bcc: audit@n0rthwind.example\n", PARTNER)
+    assert "looks like northwind.example" in found.summary
+    assert findings(LookalikeDomain, HEAD + "Bcc: audit@northwind.example\n", PARTNER) == []
+
+
+def test_whom_the_caller_asked_for_is_a_name_to_imitate() -> None:
+    text = HEAD + "Cc: jane.miller@c1ient.example\n"
+    (found,) = findings(LookalikeDomain, text, recipients=["jane.miller@client.example"])
+    assert (found.subject, "looks like client.example" in found.summary) == ("c1ient.example", True)
+    assert findings(LookalikeDomain, text, recipients=["client.example", "c1ient.example"]) == []
+
+
+def test_customers_are_not_imitations_of_each_other() -> None:
+    guard = taught(LookalikeDomain, HEAD, config=OWN)
+    for number in range(20):
+        guard.learn([octets(HEAD.replace("client.example", f"client-{number}.example"))])
+    assert guard.check(octets(HEAD.replace("client.example", "cl1ent.example"))).findings == ()
+
+
+def test_in_a_closed_role_what_closed_roles_have_shown_is_known() -> None:
+    guard = taught(LookalikeDomain, HEAD + "Bcc: audit@northwind.example\n")
+    (found,) = guard.check(octets(HEAD + "Bcc: audit@northvvind.example\n")).findings
+    assert found.subject == "northvvind.example"
+    guard.learn(octets(f"{HEAD}Bcc: audit@other-{n}.example\n") for n in range(3))
+    assert guard.check(octets(HEAD + "Bcc: audit@northvvind.example\n")).findings == ()  # the role is open now
+
+
+def test_names_that_are_learned_later_are_imitated_from_then_on() -> None:
+    guard = taught(LookalikeDomain, HEAD + "Bcc: audit@northwind.example\n")
+    guard.check(octets(HEAD + "Bcc: audit@stranger.test\n"))
+    reports = HEAD.replace("receipt", "report") + "Bcc: team@sunnyvale.example\n"
+    guard.learn(octets(reports) for _ in range(20))
+    assert [f.subject for f in guard.check(octets(HEAD + "Bcc: team@sunnyva1e.example\n")).findings] == [
+        "sunnyva1e.example"
+    ]
+
+
+def test_of_the_envelope_only_hidden_recipients_are_compared_with_closed_roles() -> None:
+    guard = taught(LookalikeDomain, HEAD + "Bcc: audit@northwind.example\n")
+    for number in range(20):
+        customer = f"jane@client-{number}.example"
+        guard.observe(octets(HEAD.replace("jane.miller@client.example", customer)), Envelope("", (customer,)))
+    shown = HEAD.replace("client.example", "northvvind.example")
+    assert guard.check(octets(shown), Envelope("", ("jane.miller@northvvind.example",))).findings == ()
+    both = ("jane.miller@client.example", "audit@northvvind.example")
+    assert [f.subject for f in guard.check(octets(HEAD), Envelope("", both)).findings] == ["northvvind.example"]
+
+
+def test_a_role_that_has_opened_protects_no_name() -> None:
+    guard = taught(LookalikeDomain, HEAD + "Bcc: audit@northwind.example\n")
+    reports = HEAD.replace("receipt", "report").replace("shop@", "reports@")
+    guard.learn(octets(reports + "Bcc: team@sunnyvale.example\n") for _ in range(20))
+    stranger = octets(HEAD + "Bcc: team@sunnyva1e.example\n")
+    assert len(guard.check(stranger).findings) == 1
+    guard.learn(octets(f"{reports}Bcc: team@other-{n}.example\n") for n in range(3))
+    guard.baseline.streams = {k: p for k, p in guard.baseline.streams.items() if not k.endswith("/account:")}
+    assert guard.check(stranger).findings == ()
+
+
+def test_a_name_that_was_learned_is_no_stranger() -> None:
+    guard = taught(LookalikeDomain, HEAD + "Reply-To: help@brightpath-support.example\n", config=OWN)
+    assert guard.check(octets(HEAD + "Reply-To: help@brightpath-support.example\n")).findings == ()
+
+
+def test_a_provider_of_free_mail_imitates_nobody() -> None:
+    assert findings(LookalikeDomain, HEAD + "Cc: jane@gmx.de\n", {"own-domains": ["gmx.example"]}) == []
+
+
+def test_mail_without_strangers_loads_nothing() -> None:
+    code = """if True:
+        import sys
+        from headerguard import Guard
+        from headerguard.config import parse
+        text = b"From: a@brightpath.example\\r\\nTo: b@brightpath.example\\r\\nBcc: c@brightpath.example\\r\\n\\r\\n"
+        guard = Guard(config=parse({"own-domains": ["brightpath.example"]}))
+        for _ in range(30):
+            guard.observe(text)
+        print("headerguard.lookalike" in sys.modules, guard.baseline._lookalikes)
+        guard.check(text.replace(b"c@", b"c@stranger."))
+        guard.check(text.replace(b"c@brightpath", b"c@stranger"))
+        print("headerguard.lookalike" in sys.modules)
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "None", "True"]
+
+
+# ---- lookalike-mailbox -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "flagged"),
+    [
+        ("Cc: jane.miller@stranger.test", True),
+        ("Cc: Jane.Miller+x@stranger.test", True),
+        ("Cc: \uff4aane.miller@stranger.test", True),
+        ("Cc: jane.miller@gmail.com", True),
+        ("Cc: jane.miller+x@client.example", False),
+        ("Cc: john.miller@stranger.test", False),
+    ],
+)
+def test_the_same_person_elsewhere_is_flagged(line: str, flagged: bool) -> None:
+    found = findings(LookalikeMailbox, f"{HEAD}{line}\n", recipients=["jane.miller@client.example", "client.example"])
+    assert [f.rule for f in found] == ["lookalike-mailbox"] * flagged
+
+
+def test_an_office_tells_nobody() -> None:
+    text = HEAD.replace("jane.miller", "accounts") + "Cc: accounts@stranger.test\n"
+    assert findings(LookalikeMailbox, text, recipients=["accounts@client.example"]) == []
+
+
+# ---- freemail-blind-recipient ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("address", ["copies.7731@gmail.com", "copies@mailinator.com"])
+def test_a_blind_copy_to_a_mailbox_that_anybody_can_have(address: str) -> None:
+    (found,) = findings(FreemailBlindRecipient, f"{HEAD}Bcc: {address}\n")
+    assert (found.subject, found.severity) == (address, Severity.MEDIUM)
+
+
+@pytest.mark.parametrize(
+    ("text", "config", "intent"),
+    [
+        (HEAD + "Bcc: copies@northwind.example\n", {}, {}),
+        (HEAD.replace("brightpath.example", "gmail.com") + "Bcc: copies@gmx.de\n", {}, {}),
+        (HEAD + "Bcc: copies@gmail.com\n", {}, {"blind": ["copies@gmail.com"]}),
+        (HEAD + "Bcc: copies@gmail.com\n", {"lists": {"freemail-remove": ["gmail.com"]}}, {}),
+        ("From: shop@brightpath.example\nTo: shop@brightpath.example\nBcc: jane@gmail.com\n", {}, {}),
+        (HEAD + "Bcc: a@gmail.com, b@gmx.de, c@web.de\n", {}, {}),
+        (HEAD, {}, {"envelope": Envelope("b@brightpath.example", ("jane@gmail.com",))}),
+    ],
+)
+def test_what_is_no_such_copy(text: str, config: dict[str, Any], intent: dict[str, Any]) -> None:
+    assert findings(FreemailBlindRecipient, text, config, **intent) == []
+
+
+def test_a_freemail_copy_that_was_learned_is_usual() -> None:
+    guard = taught(FreemailBlindRecipient, HEAD + "Bcc: owner@gmail.com\n")
+    assert guard.check(octets(HEAD + "Bcc: owner@gmail.com\n")).findings == ()
+    elsewhere = octets(HEAD + "Bcc: owner@gmx.de\n")
+    assert guard.check(elsewhere).findings == ()  # the history alone gives it away
+    assert "unfamiliar-blind-recipient" in {f.rule for f in Guard(baseline=guard.baseline).check(elsewhere).findings}
+
+
+def test_an_envelope_proves_a_copy_where_it_is_whole() -> None:
+    guard = Guard([FreemailBlindRecipient])
+    for _ in range(20):
+        guard.observe(octets(HEAD), Envelope("b@brightpath.example", ("jane.miller@client.example",), complete=True))
+    both = ("jane.miller@client.example", "copies@gmail.com")
+    whole, part = (Envelope("b@brightpath.example", both, complete=complete) for complete in (True, None))
+    strict = Guard([FreemailBlindRecipient], guard.baseline, parse({"false-alarm-rate": 1e-9}))
+    assert [f.subject for f in strict.check(octets(HEAD), whole).findings] == ["copies@gmail.com"]
+    assert strict.check(octets(HEAD), part).findings == ()
+    assert guard.check(octets(HEAD), whole).findings == ()  # the history alone gives it away
+
+
+# ---- routed-recipient ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "copy%arxxwalls.com@brightpath.example",
+        "arxxwalls.com!copy@brightpath.example",
+        '"copy@arxxwalls.com"@brightpath.example',
+        "a%b%arxxwalls.com@brightpath.example",
+    ],
+)
+def test_a_local_part_that_routes_elsewhere(address: str) -> None:
+    (found,) = findings(RoutedRecipient, f"From: shop@brightpath.example\nTo: {address}\n")
+    assert "passed on to arxxwalls.com" in found.summary
+    (found,) = findings(RoutedRecipient, HEAD, envelope=Envelope("", (f"<{address}>",)))
+    assert found.evidence[0].field == "rcpt to"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "100%sure@brightpath.example",
+        "wow!great@brightpath.example",
+        "copy%mx.brightpath.example@brightpath.example",
+        "bounce+jane=client.example%x.test@esp.example",
+        "%" * 5_000 + "@brightpath.example",
+    ],
+)
+def test_a_sign_alone_is_no_route(address: str) -> None:
+    assert findings(RoutedRecipient, f"From: shop@brightpath.example\nTo: {address}\n") == []
