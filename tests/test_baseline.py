@@ -20,6 +20,7 @@ from headerguard import profile as profile_module
 from headerguard.baseline import Baseline
 from headerguard.errors import BaselineError
 from headerguard.fields import Role
+from headerguard.guard import Guard
 from headerguard.message import Envelope, Message
 from headerguard.profile import CLOSED_VALUES, ENOUGH, Profile, RoleHistory, Seen
 from headerguard.stream import Level
@@ -188,6 +189,48 @@ def test_days_take_the_extremes_and_no_day_is_none() -> None:
     assert Seen(1, 0, 0) + Seen(2, 4, 4) == Seen(3, 4, 4)
     assert Seen(2, 4, 4) + Seen(1, 0, 0) == Seen(3, 4, 4)
     assert Seen(1, 0, 0) + Seen(1, 0, 0) == Seen(2, 0, 0)
+
+
+def report(cc: str = "", *, to: str = "team@shop.example") -> bytes:
+    return f"From: shop@shop.example\nTo: {to}\n{cc and f'Cc: {cc}' + chr(10)}X-PM-Tag: report\n\n".encode()
+
+
+def unfamiliar(guard: Guard, message: bytes) -> list[str]:
+    """What is unfamiliar in a message, which is learned."""
+    return [f.subject for f in guard.observe(message).findings if f.rule.startswith("unfamiliar-")]
+
+
+@pytest.mark.parametrize("field", ["to", "cc"])
+def test_a_third_stranger_in_a_visible_role_shows_that_it_is_open(field: str) -> None:
+    guard = Guard()
+    guard.learn([Message.from_bytes(report())] * 20)
+    found = [unfamiliar(guard, report(**{field: f"a@client-{number}.example"})) for number in range(6)]
+    assert found == [["client-0.example"], ["client-1.example"], ["client-2.example"], [], [], []]
+
+
+def test_one_stranger_opens_nothing_however_often_he_comes() -> None:
+    guard = Guard()
+    guard.learn([Message.from_bytes(report())] * 20)
+    for _ in range(50):
+        assert unfamiliar(guard, report("copy@arxxwalls.com")) == ["arxxwalls.com"]
+    assert unfamiliar(guard, report("joe@client.example")) == ["client.example"]
+
+
+def test_no_number_of_strangers_opens_a_role_that_hides() -> None:
+    guard = Guard()
+    guard.learn([Message.from_bytes(report())] * 20)
+    for number in range(9):
+        assert unfamiliar(guard, b"Bcc: a@client-%d.example\n%b" % (number, report())) == [f"client-{number}.example"]
+
+
+def test_a_stream_whose_recipients_were_flagged_where_it_had_no_history_is_open() -> None:
+    """Judged by its author it writes to strangers only; that none of them became known makes it no closed one."""
+    guard = Guard()
+    guard.learn([Message.from_bytes(report())] * 20)
+    news = [report(to=f"a@client-{number}.example").replace(b"Tag: report", b"Tag: news") for number in range(40)]
+    flagged = [unfamiliar(guard, message) for message in news]
+    assert flagged[:2] == [["client-0.example"], ["client-1.example"]]
+    assert flagged[3:] == [[]] * 37
 
 
 # ---- caps ----------------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from headerguard.profile import (
     ACCOUNT,
     CONCEALED,
     ENOUGH,
+    FLAGGED,
     LEARNED_ROLES,
     PARTIES,
     SEAL,
@@ -208,6 +209,8 @@ class Baseline:
             role, address = sighting.role, sighting.address
             domain = suffixes.registrable_domain(address.domain)
             if without and (role, domain) in without:
+                if role in FLAGGED:
+                    roles.setdefault(FLAGGED[role], set()).add(domain)
                 continue
             roles.setdefault(role, set()).add(domain)
             if role not in tracked:

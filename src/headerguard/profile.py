@@ -16,7 +16,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from headerguard.fields import Role
+from headerguard.fields import VISIBLE, Role
 from headerguard.finding import History
 from headerguard.novelty import JUDGED, Calm, Trend
 from headerguard.pseudonym import LENGTH, is_kept
@@ -27,6 +27,7 @@ __all__ = [
     "CLOSED_VALUES",
     "CONCEALED",
     "ENOUGH",
+    "FLAGGED",
     "LEARNED_ROLES",
     "PARTIES",
     "SEAL",
@@ -53,6 +54,8 @@ VALUES_CAP = 256
 """A role with more different values than this is open for good."""
 ADDRESSES_CAP = 16
 """A role with more different addresses than this is open to any address for good."""
+OPENED = 3
+"""Different domains flagged in To or Cc that show it to be open: no stranger any more, but another routine."""
 _TREND = 8
 """Values beyond which nobody asks how the values of a role came."""
 
@@ -92,8 +95,8 @@ SHOWN = "shown"
 """Learned like a role: how many recipients a message shows, as a bucket."""
 SEAL = "seal"
 """Learned like a role: the stages of copies that carried a seal."""
-
-
+FLAGGED = {role: f"flagged {role}" for role in sorted(VISIBLE)}
+"""Learned like a role: the registrable domains that were flagged in To and Cc, and so are not known there."""
 SHAPES = frozenset((PARTIES, CONCEALED, SHOWN))
 """What is learned as a number of recipients."""
 
@@ -227,10 +230,20 @@ class Profile:
 
     def closed(self, role: Role, unused: bool = True) -> bool:
         """Whether a role is closed: used often with hardly any variety or, if `unused`, never in enough messages."""
+        if self._opened(role):
+            return False
         history = self.roles.get(role)
         if history is None:  # an envelope that was never observed proves nothing about who is in it
             return unused and role is not Role.ENVELOPE and self.seen.count >= ENOUGH
         return history.closed and (unused or bool(history.values))
+
+    def _opened(self, role: Role) -> bool:
+        """Whether so many strangers were flagged in To or Cc that the stream must be writing to whom it will.
+
+        Nobody gets a role opened by one address, however often it comes; and what hides is never opened like this.
+        """
+        flagged = self.roles.get(FLAGGED[role]) if role in FLAGGED else None
+        return flagged is not None and (flagged.values is None or len(flagged.values) >= OPENED)
 
     def trend(self, role: Role) -> Trend:
         """What the chance of a new domain in a role depends on (see `novelty`).
@@ -242,11 +255,12 @@ class Profile:
         messages = self.seen.count
         if role is Role.ENVELOPE:  # it counts where it was observed
             messages = history.messages if history else 0
-        if history is None or history.values == {}:
+        values = None if self._opened(role) else history.values if history else {}
+        if values == {}:
             return Trend(role, messages, 0, 0, messages)
-        if history.values is None or len(history.values) > _TREND:
+        if values is None or len(values) > _TREND:
             return Trend(role, messages, _TREND + 1, _TREND, 0)  # far from closed, and not worth a closer look
-        return self._trend(role, messages, history.values.values())
+        return self._trend(role, messages, values.values())
 
     def _trend(self, role: Role, messages: int, seen: Collection[Seen]) -> Trend:
         if len(seen) == 1:
@@ -506,7 +520,7 @@ def _whole(value: Any, where: str) -> int:
     return value
 
 
-_KEPT_ROLES = frozenset((*Role, ACCOUNT, TRACKING_HOST, SETTING, PARTIES, CONCEALED, SHOWN, SEAL))
+_KEPT_ROLES = frozenset((*Role, ACCOUNT, TRACKING_HOST, SETTING, PARTIES, CONCEALED, SHOWN, SEAL, *FLAGGED.values()))
 
 
 def profile_at(record: Any, where: str) -> Profile:

@@ -156,7 +156,8 @@ class UnfamiliarRecipient(_UnfamiliarDomain):
     """A visible recipient at a domain that this stream has never written to in that role.
 
     Flags: an address in To or Cc at a registrable domain that the stream never showed there, where that role is closed:
-    never used in at least 20 messages, or used in at least 20 with at most two domains.
+    never used in at least 20 messages, or used in at least 20 with one domain at most. Three different domains that
+    were flagged there show that it is open.
 
     Why: a report that goes to the same team every day has no reason to go to anybody else. Where a role is open, as To
     is in mail to customers, a new domain is the rule and says nothing.
