@@ -276,7 +276,7 @@ def test_whoever_was_there_from_the_beginning_is_listed() -> None:
     for number in range(40):
         guard.observe(mail(number, "receipts", "Cc: copy@arxxwalls.com"))
     told = list(audited(guard.baseline, Case("none.json", default())))
-    assert any(line.startswith("copy@arxxwalls.com has been beside unrelated recipients") for line in told)
+    assert any("in the baseline) has been beside unrelated recipients" in line for line in told)
 
 
 # ---- how many to expect

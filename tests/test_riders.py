@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -29,7 +31,7 @@ def known(*parts: Riders) -> tuple[object, ...]:
     whole = Riders()
     for part in parts:
         whole.add(part)
-    return whole.messages, whole.companions, whole.forgotten
+    return whole.days, whole.companions, whole.forgotten
 
 
 @given(_MAIL, _MAIL, _MAIL)
@@ -45,7 +47,52 @@ def test_joining_is_commutative_and_associative_with_nothing_as_identity(
     for part in (b, c):
         bc.add(part)
     assert known(a, b, c) == known(c, b, a) == known(ab, c) == known(a, bc)
-    assert known(a, Riders()) == (a.messages, a.companions, a.forgotten)
+    assert known(a, Riders()) == (a.days, a.companions, a.forgotten)
+
+
+@given(_MAIL, st.randoms(use_true_random=False))
+def test_parts_joined_in_any_order_are_the_whole(mail: list[tuple[dict[str, str], int]], chance: random.Random) -> None:
+    """But for what is counted by what was known at the time: which messages went to groups."""
+    parts: list[list[tuple[dict[str, str], int]]] = [[], [], []]
+    for one in mail:
+        chance.choice(parts).append(one)
+    joined = Riders()
+    for part in chance.sample(parts, 3):
+        joined.add(state(part))
+    whole = state(mail)
+    assert joined.companions == whole.companions
+    assert {day: came.messages for day, came in joined.days.items()} == {
+        day: came.messages for day, came in whole.days.items()
+    }
+
+
+def test_what_was_learned_in_parts_makes_nobody_a_resident() -> None:
+    """Each part begins with nothing, so that everybody in it is there from its beginning."""
+    parts = [Riders(), Riders()]
+    for number in range(30):
+        parts[0].learn({f"c{number}@c{number}.example": f"c{number}.example"}, 1)
+    for number in range(5):
+        customer = f"d{number}.example"
+        parts[1].learn({f"d@{customer}": customer, "copy@arxxwalls.com": "arxxwalls.com"}, 2)
+    joined = Riders()
+    for part in parts:
+        joined.add(part)
+    assert joined.residents() == []
+    parties = {"e@e.example": "e.example", "copy@arxxwalls.com": "arxxwalls.com"}
+    assert "copy@arxxwalls.com" in joined.riders_in(parties, 2)
+
+
+def test_company_is_no_news_where_mail_goes_to_crowds() -> None:
+    def after(crowds: int) -> set[str]:
+        known = Riders()
+        for number in range(100):
+            names = [f"p{(number * step) % 97}.example" for step in (1, 2, 3, 5)][: 4 if number < crowds else 1]
+            known.learn({f"a@{name}": name for name in names})
+        for number in range(4):
+            known.learn({f"d@d{number}.example": f"d{number}.example", "copy@arxxwalls.com": "arxxwalls.com"})
+        return set(known.riders_in({"e@e.example": "e.example", "copy@arxxwalls.com": "arxxwalls.com"}))
+
+    assert (after(0), after(10)) == ({"copy@arxxwalls.com"}, set())
 
 
 def test_state_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -331,7 +378,7 @@ def test_one_rider_hides_no_other() -> None:
         known.learn(parties, aside=aside)
         naive.learn(parties)
     assert seen[-1] == (True, False)
-    assert known.groups == 6  # those with two strangers besides the customer
+    assert known.traffic.groups == 6  # those with two strangers besides the customer
 
 
 def test_to_stand_beside_a_stranger_counts_for_nobody_else() -> None:
@@ -349,9 +396,9 @@ def riding(baseline: Baseline) -> Guard:
     """A guard that has seen one address beside two unrelated ones; the next one is the third."""
     guard = Guard(baseline=baseline)
     for number in range(30):
-        guard.observe(group(number))
+        guard.observe(group(number), now=datetime(2026, 3, 1, tzinfo=UTC))
     for number in range(30, 32):
-        guard.observe(group(number, "copy@arxxwalls.com"))
+        guard.observe(group(number, "copy@arxxwalls.com"), now=datetime(2026, 3, 2, tzinfo=UTC))
     return guard
 
 
@@ -379,12 +426,13 @@ def test_no_file_tells_an_address(tmp_path: Path) -> None:
     ("change", "place"),
     [
         (lambda riders: riders.pop("companions"), "riders['-/account:'] has no object of companions"),
-        (lambda riders: riders.update(messages=-1), "riders['-/account:'].messages is not a whole number"),
-        (
-            lambda riders: riders["companions"].update(a="1 - 0 0"),
-            "riders['-/account:'].companions['a'] is out of range",
-        ),
-        (lambda riders: riders["companions"].update(b="1 x 0 0"), "companions['b'] is not count, day"),
+        (lambda riders: riders.pop("days"), "riders['-/account:'] has no object of days"),
+        (lambda riders: riders.update(forgotten=-1), "riders['-/account:'].forgotten is not a whole number"),
+        (lambda riders: riders["days"].update(x="1 0 0"), "riders['-/account:'].days['x'] is no day"),
+        (lambda riders: riders["days"].update({"-": "1 x 0"}), "days['-'] is not messages, groups and crowds"),
+        (lambda riders: riders["days"].update({"-": "1 2 0"}), "days['-'] is out of range"),
+        (lambda riders: riders["companions"].update(a="1 -"), "riders['-/account:'].companions['a'] is out of range"),
+        (lambda riders: riders["companions"].update(b="1 x"), "companions['b'] is not count, day"),
         (lambda riders: riders["companions"].update(b=5), "companions['b'] is not count, day"),
     ],
 )

@@ -233,7 +233,8 @@ def audited(baseline: Baseline, case: Case, own: Iterable[str] = ()) -> Iterator
     for account, riders in sorted(baseline.riders.items()):
         for key in riders.residents():
             if not any(True for _ in case.said.judging(key)):
-                yield f"{visible(key)} has been beside unrelated recipients in {visible(account)} from the beginning"
+                anyone = f"an address ({visible(key)} in the baseline)"
+                yield f"{anyone} has been beside unrelated recipients in {visible(account)} from the beginning"
     if left := len(case.open()):
         yield f"{left:,} incident{'s are' if left > 1 else ' is'} open: headerguard baseline review"
 

@@ -43,6 +43,11 @@ SETTLED = 20
 """Messages after which somebody new is new; who was there before is a resident, and for an audit to find."""
 FAR_LESS = 3
 """How many times as often as the customers beside it a rider comes."""
+CROWD = 4
+"""Unrelated parties, residents left aside, from which a message goes to a circle of people."""
+SOCIABLE = 0.03
+"""The share of such messages, of all or since somebody turned up, from which on company says nothing: people who write
+to each other, and robots that answer them, do it all the time; mail to customers hardly ever."""
 MAILING = 20
 """Recipients from which a message is a mailing to a group, which says nothing about company."""
 _KEPT = 16
@@ -145,10 +150,6 @@ class Rider(NamedTuple):
     """Messages in which it was."""
     day: int
     """The first of them (proleptic Gregorian ordinal, UTC; 0 without a date)."""
-    place: int
-    """How many messages had been seen then."""
-    groups: int
-    """In how many of these several parties were that had nothing to do with one another, residents left aside."""
     partners: frozenset[str]
     """Hashes of the parties beside it, the lowest few, under the key of its own pseudonym."""
 
@@ -156,55 +157,100 @@ class Rider(NamedTuple):
         """Both."""
         day = min(self.day, other.day) if self.day and other.day else self.day or other.day
         kept = frozenset(sorted(self.partners | other.partners)[:_KEPT])
-        place, groups = min(self.place, other.place), min(self.groups, other.groups)
-        return Rider(self.count + other.count, day, place, groups, kept)
+        return Rider(self.count + other.count, day, kept)
+
+
+class Traffic(NamedTuple):
+    """How much mail there was."""
+
+    messages: int = 0
+    """All, those with one recipient included."""
+    groups: int = 0
+    """Of these, those to several parties that have nothing to do with one another, residents left aside."""
+    crowds: int = 0
+    """Of these, those to so many that it was a crowd."""
+
+    def __add__(self, other: Traffic) -> Traffic:  # type: ignore[override]
+        """Both."""
+        return Traffic(self[0] + other[0], self[1] + other[1], self[2] + other[2])
+
+    def __sub__(self, other: Traffic) -> Traffic:
+        """What came after the other."""
+        return Traffic(self[0] - other[0], self[1] - other[1], self[2] - other[2])
+
+
+_NONE = Traffic()
 
 
 class Riders:
-    """What is known of companions in one place: an account."""
+    """What is known of companions in one place: an account, or a stream."""
 
-    __slots__ = ("companions", "forgotten", "groups", "messages", "pseudonym")
+    __slots__ = ("_before", "companions", "days", "forgotten", "pseudonym", "traffic")
 
     def __init__(self, pseudonym: Callable[[str], str] | None = None) -> None:
         """Start with nothing. `pseudonym` gives what stands for an address or a party; None: one of this process."""
         self.pseudonym = pseudonym or of_this_process().of_text
-        self.messages = 0
-        """Messages seen, those with one recipient included."""
-        self.groups = 0
-        """Of these, those to several parties that have nothing to do with one another, residents left aside."""
+        self.days: dict[int, Traffic] = {}
+        """What came on each day; 0 is no date."""
+        self.traffic = _NONE
+        """All of it."""
         self.companions: dict[str, Rider] = {}
         """By pseudonym of the canonical address key."""
         self.forgotten = 0
         """How many were let go at the cap."""
+        # What had come when somebody turned up: exact where this process saw it, else what came on the days before.
+        self._before: dict[str, Traffic] = {}
+
+    @property
+    def messages(self) -> int:
+        """Messages seen, those with one recipient included."""
+        return self.traffic.messages
 
     def learn(self, parties: Mapping[str, Party], day: int = 0, aside: Container[str] = frozenset()) -> None:
         """Add one message: the party of each of its recipients, by canonical address key; see `riders_in`."""
+        came = Traffic(1)
         if len(parties) > 1 and len(set(parties.values())) > 1:
-            usual = self._usual(parties, aside)
-            self.groups += len({parties[key] for key in usual}) > 1
+            unrelated = self._unrelated(parties, aside)
+            came = Traffic(1, int(unrelated > 1), int(unrelated >= CROWD))
             beside = {name for key, name in parties.items() if key not in aside and name not in aside}
             for key in parties:  # to stand beside a stranger is none of a customer's doing
                 if beside - {parties[key]}:
-                    self.companions[self.pseudonym(key)] = self.with_message(key, parties, day)
+                    who = self.pseudonym(key)
+                    if who not in self.companions:
+                        self._before[who] = self.traffic
+                    self.companions[who] = self.with_message(key, parties, day)
             if len(self.companions) > CAP:
                 self._forget()
-        self.messages += 1
+        self.traffic += came
+        self.days[day] = self.days.get(day, _NONE) + came
 
     def with_message(self, key: str, parties: Mapping[str, Party], day: int = 0) -> Rider:
         """What would be known of a recipient with this message added."""
         others = frozenset(self.pseudonym(name)[_HASH] for name in set(parties.values()) if name != parties[key])
-        seen = Rider(1, day, self.messages, self.groups, others)
+        seen = Rider(1, day, others)
         known = self._known(key)
         return known + seen if known else seen
+
+    def before(self, who: str) -> Traffic:
+        """What had come when somebody (a pseudonym) turned up; all of it for one who never did."""
+        found = self._before.get(who)
+        if found is None:
+            rider = self.companions.get(who)
+            if rider is None:
+                return self.traffic
+            earlier = [came for day, came in self.days.items() if 0 < day < rider.day]
+            found = self._before[who] = sum(earlier, _NONE)
+        return found
 
     def _known(self, key: str) -> Rider | None:
         return self.companions.get(self.pseudonym(key))
 
     def add(self, other: Riders) -> None:
         """Join what another place knows."""
-        self.messages += other.messages
-        self.groups += other.groups
+        self.traffic += other.traffic
         self.forgotten += other.forgotten
+        for day, came in other.days.items():
+            self.days[day] = self.days.get(day, _NONE) + came
         for key, rider in other.companions.items():
             self.companions[key] = self.companions[key] + rider if key in self.companions else rider
 
@@ -213,6 +259,7 @@ class Riders:
         rare = [key for key, rider in self.companions.items() if rider.count == 1]
         for key in rare or list(self.companions)[: CAP // 10]:
             del self.companions[key]
+            self._before.pop(key, None)
             self.forgotten += 1
 
     def count(self, key: str) -> int:
@@ -227,42 +274,57 @@ class Riders:
 
         Somebody who came after the beginning, often enough, beside enough that are unrelated; and of the parties beside
         him, residents left aside, at least half come far less often than he does. Where the same people write to each
-        other all come as often, and nobody is a rider. `aside`: keys and parties that are left out as residents are, so
-        that one rider, found out or judged, hides no other.
+        other all come as often, and nobody is a rider; nor where mail goes to crowds all the time. `aside`: keys and
+        parties that are left out as residents are, so that one rider, found out or judged, hides no other.
         """
         if len(parties) > MAILING:
             return {}
         usual = self._usual(parties, aside)
-        return {
-            key: rider
-            for key in parties
-            if self._rides(key, rider := self.with_message(key, parties, day), parties, usual)
-        }
+        found = {}
+        for key in parties:
+            rider = self.with_message(key, parties, day)
+            if self._rides(key, rider, parties, usual):
+                found[key] = rider
+        return found
 
     def _usual(self, parties: Mapping[str, Party], aside: Container[str]) -> list[str]:
         """Those that are neither residents nor to be left aside."""
         return [key for key in parties if not (self._is_resident(key) or key in aside or parties[key] in aside)]
 
+    def _unrelated(self, parties: Mapping[str, Party], aside: Container[str]) -> int:
+        """How many parties there are, without residents and those to be left aside."""
+        return len({parties[key] for key in self._usual(parties, aside)})
+
     def _rides(self, key: str, rider: Rider, parties: Mapping[str, Party], usual: Iterable[str]) -> bool:
-        if rider.place < SETTLED or len(rider.partners) < PARTNERS or rider.count < PARTNERS:
+        if len(rider.partners) < PARTNERS or rider.count < PARTNERS:
             return False
-        if self.share(rider) < SHARE or 2 * rider.groups > rider.place:
+        before = self.before(self.pseudonym(key))
+        if before.messages < SETTLED or self.share(key, rider) < SHARE or 2 * before.groups > before.messages:
             return False
         others = [other for other in usual if parties[other] != parties[key]]
         rare = sum(FAR_LESS * (self.count(other) + 1) <= rider.count for other in others)
-        return bool(others) and 2 * rare >= len(others)
+        return bool(others) and 2 * rare >= len(others) and not self._is_sociable(before, parties, usual)
 
-    def share(self, rider: Rider) -> float:
+    def _is_sociable(self, before: Traffic, parties: Mapping[str, Party], usual: Iterable[str]) -> bool:
+        """Whether so much of the mail goes to crowds, in all or since somebody turned up, that company is no news."""
+        now = self.traffic + Traffic(1, 0, int(len({parties[key] for key in usual}) >= CROWD))
+        since = now - before
+        return now.crowds >= SOCIABLE * now.messages or since.crowds >= SOCIABLE * since.messages
+
+    def share(self, key: str, rider: Rider) -> float:
         """Of the messages since somebody turned up, this one included, those in which he was beside unrelated ones."""
-        return rider.count / (self.messages + 1 - rider.place)
+        return rider.count / (self.messages + 1 - self.before(self.pseudonym(key)).messages)
 
     def residents(self) -> list[str]:
-        """Those who have been beside unrelated ones from the beginning, by canonical address key."""
-        return sorted(key for key in self.companions if self._is_resident(key))
+        """Those who have been beside unrelated ones from the beginning, by pseudonym."""
+        return sorted(who for who in self.companions if self._resides(who))
 
     def _is_resident(self, key: str) -> bool:
-        known = self._known(key)
-        return known is not None and known.place < SETTLED and known.count >= PARTNERS
+        return self._resides(self.pseudonym(key))
+
+    def _resides(self, who: str) -> bool:
+        known = self.companions.get(who)
+        return known is not None and known.count >= PARTNERS and self.before(who).messages < SETTLED
 
 
 # ---- the file --------------------------------------------------------------------------------------------------------
@@ -271,14 +333,24 @@ class Riders:
 def riders_record(riders: Riders) -> dict[str, Any]:
     """Riders as plain data, without those whose pseudonyms end with the process."""
     kept = ((key, rider) for key, rider in sorted(riders.companions.items()) if is_kept(key))
-    counts = {"messages": riders.messages, "groups": riders.groups, "forgotten": riders.forgotten}
-    return counts | {"companions": {key: rider_record(rider) for key, rider in kept}}
+    return {
+        "forgotten": riders.forgotten,
+        "days": {_day_text(day): " ".join(map(str, came)) for day, came in sorted(riders.days.items())},
+        "companions": {key: rider_record(rider) for key, rider in kept},
+    }
 
 
 def rider_record(rider: Rider) -> str:
-    """A rider as one line: how often, since when, after how many messages and groups, beside whom."""
-    day = date.fromordinal(rider.day).isoformat() if rider.day else "-"
-    return " ".join((str(rider.count), day, str(rider.place), str(rider.groups), *sorted(rider.partners)))
+    """A rider as one line: how often, since when, beside whom."""
+    return " ".join((str(rider.count), _day_text(rider.day), *sorted(rider.partners)))
+
+
+def _day_text(day: int) -> str:
+    return date.fromordinal(day).isoformat() if day else "-"
+
+
+def _day_at(text: str) -> int:
+    return 0 if text == "-" else date.fromisoformat(text).toordinal()
 
 
 def riders_at(record: Any) -> Riders:
@@ -286,24 +358,44 @@ def riders_at(record: Any) -> Riders:
     riders = Riders()
     if not isinstance(record, dict) or not isinstance(record.get("companions"), dict):
         raise ValueError(" has no object of companions")
-    for name in ("messages", "groups", "forgotten"):
-        count = record.get(name)
-        if not isinstance(count, int) or isinstance(count, bool) or count < 0:
-            raise ValueError(f".{name} is not a whole number")
-        setattr(riders, name, count)
+    forgotten, days = record.get("forgotten"), record.get("days")
+    if not isinstance(forgotten, int) or isinstance(forgotten, bool) or forgotten < 0:
+        raise ValueError(".forgotten is not a whole number")
+    if not isinstance(days, dict):
+        raise ValueError(" has no object of days")
+    riders.forgotten = forgotten
+    for day, text in days.items():
+        riders.days[_ordinal(day)] = _traffic_at(day, text)
+    riders.traffic = sum(riders.days.values(), _NONE)
     for key, text in record["companions"].items():
         riders.companions[key] = rider_at(key, text)
     return riders
 
 
+def _ordinal(day: str) -> int:
+    try:
+        return _day_at(day)
+    except ValueError:
+        raise ValueError(f".days[{day!r}] is no day") from None
+
+
+def _traffic_at(day: str, text: Any) -> Traffic:
+    try:
+        messages, groups, crowds = map(int, text.split(" "))
+    except (ValueError, AttributeError):
+        raise ValueError(f".days[{day!r}] is not messages, groups and crowds") from None
+    if not 0 <= crowds <= groups <= messages:
+        raise ValueError(f".days[{day!r}] is out of range")
+    return Traffic(messages, groups, crowds)
+
+
 def rider_at(key: str, text: Any) -> Rider:
     """What `rider_record` wrote. Raises ValueError."""
     try:
-        count, day, place, groups, *partners = text.split(" ")
-        ordinal = 0 if day == "-" else date.fromisoformat(day).toordinal()
-        rider = Rider(int(count), ordinal, int(place), int(groups), frozenset(partners))
+        count, day, *partners = text.split(" ")
+        rider = Rider(int(count), _day_at(day), frozenset(partners))
     except (ValueError, AttributeError):
-        raise ValueError(f".companions[{key!r}] is not count, day, messages, groups and partners") from None
-    if min(rider.count, rider.place, rider.groups) < 0 or len(partners) > _KEPT or len(key) != LENGTH:
+        raise ValueError(f".companions[{key!r}] is not count, day and partners") from None
+    if rider.count < 0 or len(partners) > _KEPT or len(key) != LENGTH:
         raise ValueError(f".companions[{key!r}] is out of range")
     return rider

@@ -23,8 +23,9 @@ class RidingRecipient(Rule):
     Flags: a recipient that has been beside at least three unrelated parties (registrable domains; at a provider of free
     mail addresses), the one of this message included, in at least 2 % of the messages of the account or of the stream
     since it turned up, and comes three times as often as at least half of those beside it. Not who was there from the
-    first twenty messages on, nor whose domain the stream has copied in secret before, nor who is declared or at home
-    with the author or the operator. In less than `most` of the messages it weighs MEDIUM, in less than `much` LOW.
+    first twenty messages on, nor where three messages of a hundred go to four unrelated parties or more, nor whose
+    domain the stream has copied in secret before, nor who is declared or at home with the author or the operator. In
+    less than `most` of the messages it weighs MEDIUM, in less than `much` LOW.
 
     Why: this is what a copy of all mail looks like, whatever domain it goes to, in whatever role it is hidden.
 
@@ -55,7 +56,7 @@ class RidingRecipient(Rule):
         riding: dict[str, tuple[float, int]] = {}
         for riders in known.baseline.company(message.account, known.stream) if len(parties) > 1 else ():
             for key, rider in riders.riders_in(parties, aside=known.aside).items():
-                riding[key] = max(riding.get(key, (0, 0)), (riders.share(rider), rider.count))
+                riding[key] = max(riding.get(key, (0, 0)), (riders.share(key, rider), rider.count))
         for recipient in message.recipients if riding else ():
             key, domain = recipient.address.canonical, known.registrable(recipient.address)
             if key not in riding or domain in known.own_domains or known.declares(recipient):
