@@ -23,6 +23,7 @@ from headerguard.message import Mark, Message, Sighting
 from headerguard.novelty import JUDGED, Novelty, shipped
 from headerguard.profile import (
     ACCOUNT,
+    BROKEN,
     CONCEALED,
     ENOUGH,
     FLAGGED,
@@ -197,6 +198,8 @@ class Baseline:
             usual = {name for key, name in company.shown.items() if key not in aside and name not in aside}
             roles[PARTIES] = {bucket(len(usual) or 1)}
             roles[CONCEALED] = {bucket(len(company.hidden))}
+        elif broken := {value for role, value in without if role == BROKEN}:
+            roles[BROKEN] = broken
         if message.envelope is not None:
             roles[Role.ENVELOPE] = set()  # observed; that nobody was hidden in it is knowledge too
         profiles = [self._profile_to_learn(level) for level in levels]

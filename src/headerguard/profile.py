@@ -24,6 +24,7 @@ from headerguard.pseudonym import LENGTH, is_kept
 __all__ = [
     "ACCOUNT",
     "ADDRESSES_CAP",
+    "BROKEN",
     "CLOSED_VALUES",
     "CONCEALED",
     "ENOUGH",
@@ -97,6 +98,8 @@ SEAL = "seal"
 """Learned like a role: the stages of copies that carried a seal."""
 FLAGGED = {role: f"flagged {role}" for role in sorted(VISIBLE)}
 """Learned like a role: the registrable domains that were flagged in To and Cc, and so are not known there."""
+BROKEN = "broken shape"
+"""Learned like a role: the parties that were flagged for being one more than the stream shows."""
 SHAPES = frozenset((PARTIES, CONCEALED, SHOWN))
 """What is learned as a number of recipients."""
 
@@ -242,8 +245,11 @@ class Profile:
 
         Nobody gets a role opened by one address, however often it comes; and what hides is never opened like this.
         """
-        flagged = self.roles.get(FLAGGED[role]) if role in FLAGGED else None
-        return flagged is not None and (flagged.values is None or len(flagged.values) >= OPENED)
+        return role in FLAGGED and self._is_open_by(FLAGGED[role])
+
+    def _is_open_by(self, flagged: str) -> bool:
+        history = self.roles.get(flagged)
+        return history is not None and (history.values is None or len(history.values) >= OPENED)
 
     def trend(self, role: Role) -> Trend:
         """What the chance of a new domain in a role depends on (see `novelty`).
@@ -314,8 +320,11 @@ class Profile:
         """The least number of recipients, as a bucket, that is more than the stream shows; None where there is none.
 
         Of a `shape` learned as buckets: where it has always shown one and the same lower number, in enough messages, or
-        so many in no more than one of `rare`.
+        so many in no more than one of `rare`. Of those shown there is none where so many different ones were one too
+        many that the stream must be one for groups; what hides is never opened like this.
         """
+        if shape == PARTIES and self._is_open_by(BROKEN):
+            return None
         history = self.roles.get(shape)
         if history is None or history.messages < ENOUGH or not history.values:
             return None
@@ -520,7 +529,9 @@ def _whole(value: Any, where: str) -> int:
     return value
 
 
-_KEPT_ROLES = frozenset((*Role, ACCOUNT, TRACKING_HOST, SETTING, PARTIES, CONCEALED, SHOWN, SEAL, *FLAGGED.values()))
+_KEPT_ROLES = frozenset(
+    (*Role, ACCOUNT, TRACKING_HOST, SETTING, PARTIES, CONCEALED, SHOWN, SEAL, BROKEN, *FLAGGED.values())
+)
 
 
 def profile_at(record: Any, where: str) -> Profile:

@@ -19,11 +19,13 @@ from headerguard.baseline import SHAPE, mark_known
 from headerguard.budget import Tier, hour_of
 from headerguard.citation import Citations
 from headerguard.config import Allow, Config
-from headerguard.fields import HIDDEN, MARKED
+from headerguard.fields import HIDDEN, MARKED, VISIBLE
 from headerguard.finding import Finding, Report, Severity
 from headerguard.incident import SUFFIX as COUNTED
 from headerguard.incident import Incident, Incidents, judged
 from headerguard.message import Message
+from headerguard.profile import BROKEN
+from headerguard.stranger import Strength, party_of
 
 __all__ = ["Sorted", "Triage", "beside", "day_of", "moment_of"]
 
@@ -141,8 +143,14 @@ class Triage:
         """
         if not flagged and not narrow:
             return _NOTHING
-        shape = {SHAPE} if flagged else _NOTHING
+        shape = {SHAPE, *self._broken(flagged)} if flagged else _NOTHING
         return frozenset(shape.union(self._named(message, [*flagged, *narrow])))
+
+    def _broken(self, flagged: Iterable[Finding]) -> Iterator[tuple[str, str]]:
+        """The parties that were one more than the stream shows, for all to see."""
+        for finding in flagged:
+            if Strength.of(finding) is Strength.SHAPE and finding.evidence[0].place.partition("[")[0] in VISIBLE:
+                yield BROKEN, party_of(finding.subject, self.suffixes)
 
     def _named(self, message: Message, findings: Iterable[Finding]) -> Iterator[tuple[str, str]]:
         """Role and registrable domain of all that findings name: the subject, or every address of a field."""

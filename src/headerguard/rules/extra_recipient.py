@@ -3,8 +3,9 @@
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from headerguard.fields import HIDDEN, RECIPIENT
+from headerguard.fields import HIDDEN, RECIPIENT, Role
 from headerguard.finding import Finding, Severity
+from headerguard.grammar.return_path import lasting_path
 from headerguard.message import Message, Recipient
 from headerguard.profile import CONCEALED, PARTIES
 from headerguard.riders import NOBODY, Party, Riders
@@ -24,8 +25,9 @@ class ExtraRecipient(Rule):
     are beyond it that stood in no more than one message of `rare`, where the stream always had the same lower number or
     is `rare` messages old. The subject is, of several, the one that was beside others most often; of hidden ones, the
     one at a domain that was never copied, else the least frequent. It stays a finding until somebody calls the subject
-    benign, or the shape. At the author's own domain a hidden one weighs MEDIUM. Where its domain alone gives a hidden
-    one away, `unfamiliar-blind-recipient` says it, and this rule is silent.
+    benign, or the shape; three parties that were one too many in To and Cc show a stream that is for groups. At the
+    author's own domain a hidden one weighs MEDIUM. Where its domain alone gives a hidden one away,
+    `unfamiliar-blind-recipient` says it, and this rule is silent.
 
     Why: mail to customers goes to a new domain every day, so that no domain is a surprise; a second recipient is. An
     archive gets a copy of everything, so that its vendor is no surprise; a second copy is.
@@ -103,10 +105,12 @@ class ExtraRecipient(Rule):
     def _extra(
         self, message: Message, known: Known, culprit: Recipient, all_of_them: list[Recipient], summary: str
     ) -> Finding:
+        subscriber = known.level is not None and known.level.kind == "list" and culprit.roles == {Role.ENVELOPE}
         at_home = culprit.hidden and known.registrable(culprit.address) in known.author_domains(message)
         return self.finding(
             culprit,
             summary,
+            subject=lasting_path(culprit.address.canonical) if subscriber else None,  # another one each time
             also=[recipient for recipient in all_of_them if recipient is not culprit][:5],
             severity=Severity.MEDIUM if at_home else None,
             layer=layer_of(culprit, message.stage),
