@@ -243,10 +243,10 @@ def test_no_format_holds_on_to_reports(format: str) -> None:
         for _ in range(30):
             yield receipt()
         gc.collect()
-        alive.append(sum(isinstance(thing, Message) for thing in gc.get_objects()))
+        alive.append(sum(type(thing) is Message for thing in gc.get_objects()))
 
     gc.collect()
-    before = sum(isinstance(thing, Message) for thing in gc.get_objects())
+    before = sum(type(thing) is Message for thing in gc.get_objects())
     for _ in stream(reports(), format):
         pass
     assert alive[0] - before <= 1

@@ -266,6 +266,8 @@ def test_a_copy_on_the_side_is_a_hidden_recipient() -> None:
     for who, subjects in (("copy@arxxwalls.com", ["copy@arxxwalls.com"]), ("joe@client-99.example", [])):
         envelope = Envelope("b+1-jane=client-99.example@esp.example", (who,), complete=False)
         assert [f.subject for f in found(guard, receipt(99, who=who), "extra-recipient", envelope=envelope)] == subjects
+        stamped = Envelope("b+aecbbfaf-joe.x=gmail.com@esp.example", ("joe.x@gmail.com",), complete=False)
+        assert found(guard, receipt(99, who="joe.x@gmail.com"), "extra-recipient", envelope=stamped) == []
         alias = receipt(99, "X-Original-To: office@client-99.example\r\n", who)
         assert found(guard, alias, "extra-recipient", envelope=envelope) == []
 

@@ -9,6 +9,7 @@ identity, as long as the cap on addresses is not reached. Addresses are kept as 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Container, Iterable, Mapping
 from datetime import date
 from typing import Any, NamedTuple
@@ -85,7 +86,7 @@ def company_of(message: Message, suffixes: SuffixList) -> Company:
     shows = message.shows_destination
     for recipient in message.recipients:
         domain = suffixes.registrable_domain(recipient.address.domain)
-        if recipient.tier is not Tier.CANDIDATE and domain not in home:
+        if recipient.tier is not Tier.CANDIDATE and domain not in home and not message.is_expanded(recipient):
             key = recipient.address.canonical
             everybody[key] = key if domain in FREEMAIL else domain
             if not shows or not (recipient.hidden or recipient.roles.isdisjoint(VISIBLE)):
@@ -96,12 +97,12 @@ def company_of(message: Message, suffixes: SuffixList) -> Company:
         if r.hidden and r.tier is not Tier.CANDIDATE and not message.is_expanded(r)
     }
     meant: dict[str, Party] = {}
-    for sighting in message.stated:
+    for sighting in message.stated if "x-original-to" not in message.names else ():
         if sighting.field == "mail from" and sighting.role is Role.DELIVERED:  # another copy of it is for him
             key, domain = sighting.address.canonical, suffixes.registrable_domain(sighting.address.domain)
-            if domain not in home:
+            if domain not in home and not any(key.endswith(who) for who in everybody):  # a stamp before the name
                 meant[key] = key if domain in FREEMAIL else domain
-    if meant and set(meant.values()).isdisjoint(everybody.values()) and "x-original-to" not in message.names:
+    if meant and set(meant.values()).isdisjoint(everybody.values()):
         hidden |= everybody.keys()  # a copy on the side, whomever its To names
     everybody = {**meant, **everybody}
     if len(everybody) > 1:
@@ -310,6 +311,10 @@ class Riders:
         now = self.traffic + Traffic(1, 0, int(len({parties[key] for key in usual}) >= CROWD))
         since = now - before
         return now.crowds >= SOCIABLE * now.messages or since.crowds >= SOCIABLE * since.messages
+
+    def least_share(self, key: str, rider: Rider) -> float:
+        """The share that is left when chance is given its due: one standard deviation of a count."""
+        return self.share(key, rider) * (1 - 1 / math.sqrt(rider.count))
 
     def share(self, key: str, rider: Rider) -> float:
         """Of the messages since somebody turned up, this one included, those in which he was beside unrelated ones."""

@@ -149,7 +149,8 @@ class Triage:
     def _broken(self, flagged: Iterable[Finding]) -> Iterator[tuple[str, str]]:
         """The parties that were one more than the stream shows, for all to see."""
         for finding in flagged:
-            if Strength.of(finding) is Strength.SHAPE and finding.evidence[0].place.partition("[")[0] in VISIBLE:
+            places = {piece.place.partition("[")[0] for piece in finding.evidence}
+            if Strength.of(finding) is Strength.SHAPE and not places.isdisjoint(VISIBLE):
                 yield BROKEN, party_of(finding.subject, self.suffixes)
 
     def _named(self, message: Message, findings: Iterable[Finding]) -> Iterator[tuple[str, str]]:

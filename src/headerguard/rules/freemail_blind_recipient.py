@@ -22,7 +22,8 @@ class FreemailBlindRecipient(Rule):
     or in an envelope that is known to be whole, where the stream never hides anybody there, at a domain on the list of
     freemail or of disposable mailboxes. The message shows a recipient who is not at home with the author, the author is
     not at such a domain himself, nothing declares the copy, and the stream has not shown the domain in a hidden role.
-    Where the history of the stream gives it away, `unfamiliar-blind-recipient` says it.
+    Where something bounds the role, `unexpected-recipient` judges all of it; where the history of the stream gives the
+    copy away, `unfamiliar-blind-recipient` says it.
 
     Why: a company archives its mail at home. A copy to a mailbox that anybody gets in a minute, and that nobody can be
     asked about, is what is set up by somebody who is not supposed to.
@@ -58,7 +59,8 @@ class FreemailBlindRecipient(Rule):
         if not shown - home or any(domain in known.freemail for domain in home):
             return
         for recipient, kind in kinds:
-            if recipient.address.canonical == author or known.declares(recipient):
+            bounded = any(known.declared.bound(sighting.role) is not None for sighting in recipient.sightings)
+            if recipient.address.canonical == author or bounded or known.declares(recipient):
                 continue
             if _is_new(recipient.address, known) and not is_given_away(recipient, message, known):
                 summary = f"a hidden copy to a {kind} address, {recipient.address}"

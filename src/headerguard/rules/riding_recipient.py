@@ -24,8 +24,8 @@ class RidingRecipient(Rule):
     mail addresses), the one of this message included, in at least 2 % of the messages of the account or of the stream
     since it turned up, and comes three times as often as at least half of those beside it. Not who was there from the
     first twenty messages on, nor where three messages of a hundred go to four unrelated parties or more, nor whose
-    domain the stream has copied in secret before, nor who is declared or at home with the author or the operator. In
-    less than `most` of the messages it weighs MEDIUM, in less than `much` LOW.
+    domain the stream has copied in secret before, nor who is declared or at home with the author or the operator. It
+    weighs HIGH in half of the messages, or in `most` of them beyond chance; MEDIUM in `much`, else LOW.
 
     Why: this is what a copy of all mail looks like, whatever domain it goes to, in whatever role it is hidden.
 
@@ -53,19 +53,21 @@ class RidingRecipient(Rule):
     def check(self, message: Message, known: Known) -> Iterator[Finding]:
         """Ask whom each recipient has been beside so far."""
         parties = {} if is_mailing(message) else known.company(message).everybody
-        riding: dict[str, tuple[float, int]] = {}
+        riding: dict[str, tuple[float, float, int]] = {}
         for riders in known.baseline.company(message.account, known.stream) if len(parties) > 1 else ():
             for key, rider in riders.riders_in(parties, aside=known.aside).items():
-                riding[key] = max(riding.get(key, (0, 0)), (riders.share(key, rider), rider.count))
+                share, sure = riders.share(key, rider), riders.least_share(key, rider)
+                riding[key] = max(riding.get(key, (0, 0, 0)), (share, sure, rider.count))
         for recipient in message.recipients if riding else ():
             key, domain = recipient.address.canonical, known.registrable(recipient.address)
             if key not in riding or domain in known.own_domains or known.declares(recipient):
                 continue
             if not known.knows(_CLOSED, domain):
-                share, count = riding[key]
+                share, sure, count = riding[key]
+                high = share >= 0.5 or sure >= self.most
                 yield self.finding(
                     recipient,
                     f"{recipient.address} travels along with unrelated recipients, in {count:,} messages",
-                    severity=None if share >= self.most else Severity.MEDIUM if share >= self.much else Severity.LOW,
+                    severity=None if high else Severity.MEDIUM if share >= self.much else Severity.LOW,
                     layer=layer_of(recipient, message.stage),
                 )
