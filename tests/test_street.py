@@ -44,6 +44,7 @@ STREET = (
     "profile",
     "stores",
     "baseline",
+    "live",
     "acknowledgement",
     "budget",
     "stranger",

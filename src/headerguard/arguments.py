@@ -10,8 +10,10 @@ from headerguard.baseline import Baseline
 from headerguard.config import Config, default, find, load
 from headerguard.errors import BaselineError, ConfigError
 from headerguard.finding import Severity
+from headerguard.live import opened
 from headerguard.pseudonym import Pseudonyms
 from headerguard.seal import make_key, read_key
+from headerguard.stores import is_database
 from headerguard.terminal import Terminal
 
 __all__ = ["baseline_at", "baseline_to_add_to", "configuration", "key_of", "path_of_baseline", "plural"]
@@ -36,10 +38,10 @@ def baseline_at(path: str | None, *, new: bool = False, key: bytes | None = None
         folder = os.path.dirname(path or "")
         if folder and not os.path.isdir(folder):
             raise BaselineError(f"{path}: cannot be written: there is no directory {folder}")
-        return Baseline(key)
+        return opened(path, key) if path and is_database(path) else Baseline(key)
     if not os.path.exists(path):
         raise BaselineError(f"{path}: there is no such baseline; headerguard learn PATH --baseline {path} makes it")
-    return Baseline.load(path, key)
+    return opened(path, key)
 
 
 def key_of(path: str | None, config: Config) -> bytes | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +50,7 @@ from headerguard.stream import Level, level_key
 if TYPE_CHECKING:
     from headerguard.lookalike import Lookalikes
 
-__all__ = ["SCHEMA", "SHAPE", "SUBJECTS_CAP", "Baseline", "mark_known"]
+__all__ = ["SCHEMA", "SHAPE", "SUBJECTS_CAP", "Baseline", "author_key", "mark_known", "vouched_by"]
 
 SCHEMA = 2
 """Of what is written. What schema 1 wrote is read as well: lists for counts, days one by one, no riders."""
@@ -70,7 +70,10 @@ _NAMED = frozenset(("stream", "template", "campaign", "tag", "list"))
 class Baseline:
     """Everything learned, by level of stream. `learn` changes it in place; `merge` makes a new one."""
 
-    __slots__ = ("_homes", "_lookalikes", "_seen_in_role", "_subjects", "novelty", "pseudonyms", "riders", "streams")
+    __slots__ = (
+        "__weakref__", "_homes", "_lookalikes", "_seen_in_role", "_subjects",
+        "novelty", "pseudonyms", "riders", "streams",
+    )  # fmt: skip
 
     def __init__(self, key: bytes | None = None) -> None:
         """Start with nothing known. `key` hides exact addresses, and which are the same.
@@ -80,16 +83,27 @@ class Baseline:
         """
         self.pseudonyms = of_this_process() if key is None else Pseudonyms(key)
         """What stands for an address."""
-        self.streams: dict[str, Profile] = {}
+        self.streams: MutableMapping[str, Profile] = {}
         """Profiles by level key (account/kind:value)."""
         self._subjects: dict[str, set[str] | None] = {}  # author key -> keys of its subject levels; None: crowded
         self.novelty = Novelty(shipped())
         """What all streams together tell about new domains, beside what was shipped."""
-        self.riders: dict[str, Riders] = {}
+        self.riders: MutableMapping[str, Riders] = {}
         """Who was beside whom, by account and by stream that has a name."""
         self._seen_in_role: set[str] | None = None
         self._lookalikes: Lookalikes | None = None
         self._homes: dict[str, set[str]] | None = None  # kind:value -> level keys, whatever the account
+
+    @property
+    def trouble(self) -> str | None:
+        """What keeps it from being kept up to date where it lives, in a sentence; None: nothing."""
+        return None
+
+    def flush(self) -> None:
+        """Write what was learned where it lives, if it is a live one; see `live`. Raises BaselineError."""
+
+    def close(self) -> None:
+        """The same, and let go of it."""
 
     # ---- judging
 
@@ -141,11 +155,13 @@ class Baseline:
         A provider of free mail is nobody in particular.
         """
         if self._seen_in_role is None:
-            histories = (
-                profile.roles[role] for profile in self.streams.values() for role in profile.roles.keys() & _OURS
-            )
-            self._seen_in_role = {value for history in histories if history.closed for value in history.values or ()}
+            self._seen_in_role = set(self._vouched())
         return domain in self._seen_in_role and domain not in FREEMAIL
+
+    def _vouched(self) -> Iterator[str]:
+        """The domains that all streams together speak for."""
+        for profile in self.streams.values():
+            yield from vouched_by(profile)
 
     def pseudonym(self, role: Role, address: Address) -> str:
         """What an address is known by in a role: its mailbox, without what is of one message only."""
@@ -272,7 +288,7 @@ class Baseline:
 
     def _admit_subject(self, key: str) -> bool:
         """Note one subject more of an author; past the cap all of them go, as nothing is a routine there."""
-        author = _author_key(key)
+        author = author_key(key)
         subjects = self._subjects.setdefault(author, set())
         if subjects is None:
             return False
@@ -316,7 +332,7 @@ class Baseline:
 
     def _count_subjects(self, crowded: Iterable[str]) -> None:
         self._subjects = dict.fromkeys(crowded)
-        for key in [key for key in self.streams if _author_key(key)]:
+        for key in [key for key in self.streams if author_key(key)]:
             if not self._admit_subject(key):
                 self.streams.pop(key, None)
 
@@ -350,11 +366,29 @@ class Baseline:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a file; the old one stays whole until the new one is. Raises BaselineError. See `stores`."""
-        stores.write(path, self.as_dict())
+        stores.write(path, self.as_dict(), _vouched_line)
+
+    @classmethod
+    def change(
+        cls, path: str | os.PathLike[str], changed: Callable[[Baseline], Baseline | None], key: bytes | None = None
+    ) -> None:
+        """Load a file, empty where there is none, and save what becomes of it (None: nothing).
+
+        Where processes share it, none of them writes in between. Raises BaselineError.
+        """
+
+        def change(data: Any) -> Mapping[str, Any] | None:
+            baseline = changed(Baseline(key) if data is None else Baseline._from_dict(data, key))
+            return None if baseline is None else baseline.as_dict()
+
+        try:
+            stores.change(path, change, _vouched_line)
+        except MalformedError as error:
+            raise BaselineError(f"{os.fspath(path)}: {error}") from None
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], key: bytes | None = None) -> Baseline:
-        """Read a file that `save` wrote, or that people merged by hand. Raises BaselineError that names the place.
+        """Read what `save` wrote, or people merged by hand, or processes share. Raises BaselineError with the place.
 
         `key` is what exact addresses were learned under; without it, or with another one, they cannot be judged.
         """
@@ -393,6 +427,18 @@ class Baseline:
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise MalformedError(f"novelty is not what it should be: {type(error).__name__}: {error}") from None
         return baseline
+
+
+def vouched_by(profile: Profile) -> Iterator[str]:
+    """The domains that a stream has shown in closed roles that nobody gets into by signing up."""
+    for role in profile.roles.keys() & _OURS:
+        history = profile.roles[role]
+        if history.closed:
+            yield from history.values or ()
+
+
+def _vouched_line(record: Any) -> str:
+    return " ".join(sorted(set(vouched_by(profile_at(record, "")))))
 
 
 def _is_tracked(role: Role, profiles: Iterable[Profile]) -> bool:
@@ -479,7 +525,7 @@ def mark_known(mark: Mark, suffixes: SuffixList) -> tuple[str, str]:
     return "", mark.value
 
 
-def _author_key(key: str) -> str:
+def author_key(key: str) -> str:
     """The key of the author level above a subject level, or "" for any other level."""
     account, _, level = key.partition("/")  # an account is written without any slash
     kind, _, value = level.partition(":")

@@ -153,7 +153,7 @@ def learn(arguments: Namespace, terminal: Terminal) -> int:
             domains.update(_domains(message, guard.suffixes))
             tally.messages += 1
     if tally.messages:
-        earlier.merge(guard.baseline).save(path)
+        Baseline.change(path, lambda earlier: earlier.merge(guard.baseline))
     terminal.lines([_learned(tally, guard.baseline, len(domains))])
     return INCOMPLETE if tally.unreadable else CLEAN
 
@@ -362,10 +362,15 @@ def baseline_merge(arguments: Namespace, terminal: Terminal) -> int:
 
 def baseline_forget(arguments: Namespace, terminal: Terminal) -> int:
     """Remove a registrable domain from every stream."""
-    baseline, domain = _baseline(arguments.baseline), upkeep.registrable(arguments.subject)
-    held = upkeep.forget(baseline, domain)
-    if held:
-        baseline.save(arguments.baseline)
+    domain, held = upkeep.registrable(arguments.subject), 0
+    _baseline(arguments.baseline)
+
+    def forget(baseline: Baseline) -> Baseline | None:
+        nonlocal held
+        held = upkeep.forget(baseline, domain)
+        return baseline if held else None
+
+    Baseline.change(arguments.baseline, forget)
     said = f"is forgotten in {_plural(held, 'place')}" if held else "is in no stream"
     terminal.lines([f"{visible(domain)} {said} of {visible(arguments.baseline)}"])
     return CLEAN
@@ -373,10 +378,17 @@ def baseline_forget(arguments: Namespace, terminal: Terminal) -> int:
 
 def baseline_prune(arguments: Namespace, terminal: Terminal) -> int:
     """Drop the streams that were last seen before a day."""
-    baseline = _baseline(arguments.baseline)
-    dropped = upkeep.prune(baseline, arguments.before)
-    if dropped:
-        baseline.save(arguments.baseline)
+    _baseline(arguments.baseline)
+    dropped: list[str] = []
+    kept = 0
+
+    def prune(baseline: Baseline) -> Baseline | None:
+        nonlocal kept
+        dropped.extend(upkeep.prune(baseline, arguments.before))
+        kept = len(baseline.streams)
+        return baseline if dropped else None
+
+    Baseline.change(arguments.baseline, prune)
     terminal.lines(f"dropped {name}" for name in dropped)
-    terminal.lines([f"dropped {len(dropped):,}, kept {len(baseline.streams):,}"])
+    terminal.lines([f"dropped {len(dropped):,}, kept {kept:,}"])
     return CLEAN

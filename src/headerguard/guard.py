@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from headerguard.acknowledgement import Acknowledgements
 from headerguard.address import BUNDLED, SuffixList
@@ -16,6 +16,7 @@ from headerguard.expectation import Expectations, bounds_of, numbers_of
 from headerguard.fields import CATALOGUE, Role
 from headerguard.finding import Evidence, Failure, Finding, Report, Skipped
 from headerguard.incident import Incidents
+from headerguard.live import opened
 from headerguard.message import Envelope, Mark, Message, Sighting, Stage
 from headerguard.profile import ENOUGH, Profile
 from headerguard.protection import gaps
@@ -24,6 +25,7 @@ from headerguard.rendering import render
 from headerguard.rule import Bound, Compared, Declared, Known, Rule
 from headerguard.seal import Seal, believe, make_key, make_seal, read_key
 from headerguard.sources import blind_spots
+from headerguard.stores import is_database
 from headerguard.stream import Level
 from headerguard.trace import believed_to
 from headerguard.triage import Sorted, Triage, beside, day_of, moment_of
@@ -112,11 +114,30 @@ class Guard:
 
         config = load(path)
         key = read_key(config.key_of(config.baseline) if config.baseline else config.address_key)
-        if config.baseline and os.path.exists(config.baseline):
-            baseline = Baseline.load(config.baseline, key)
+        if config.baseline and (is_database(config.baseline) or os.path.exists(config.baseline)):
+            baseline = opened(config.baseline, key)
         else:
             baseline = Baseline(key)
         return cls(baseline=baseline, config=config, **beside(config.baseline, config))
+
+    def flush(self) -> None:
+        """Write what was learned, where the baseline is a database, which otherwise happens from time to time.
+
+        Raises BaselineError where that fails; nothing is lost, and it is tried again.
+        """
+        self.baseline.flush()
+
+    def close(self) -> None:
+        """Write what was learned, where the baseline is a database, and let go of it. Raises BaselineError."""
+        self.baseline.close()
+
+    def __enter__(self) -> Self:
+        """A guard that is closed in the end."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
 
     # ---- intent
 
@@ -223,6 +244,8 @@ class Guard:
         found = self._triage.sorted_out(findings, message, finest.name, now) if findings else Sorted()
         spots = tuple(self._blind_spots(message, finest, known))
         failed, allowed, notes, suffixes = tuple(failures), found.allowed, found.notes, self.suffixes
+        if trouble := self.baseline.trouble:
+            notes = (*notes, trouble)
         report = Report(
             message, found.judged, skipped, failed, allowed, spots, notes, suffixes=suffixes, _writer=render
         )

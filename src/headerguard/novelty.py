@@ -235,6 +235,20 @@ class Novelty:
         for calm, surprises in other.surprises.items():
             self.surprises.setdefault(calm, Surprises()).add(surprises, factor)
 
+    def less(self, earlier: Novelty) -> Novelty:
+        """What it has learned since an earlier state of itself."""
+        learned = Novelty(self.prior)
+        for cell, tally in self.tallies.items():
+            if (before := earlier.tallies.get(cell, _NOTHING)) != tally:
+                learned.tallies[cell] = tally.plus(*(-count for count in before))
+        for calm, surprises in self.surprises.items():
+            more = learned.surprises[calm] = Surprises()
+            more.add(surprises)
+            if calm in earlier.surprises:
+                more.add(earlier.surprises[calm], -1)
+            more.bins = {number: count for number, count in more.bins.items() if count}
+        return learned
+
     # ---- the file
 
     def as_dict(self) -> dict[str, Any]:

@@ -42,6 +42,7 @@ __all__ = [
     "Seen",
     "bucket",
     "day_at",
+    "less",
     "mapping_at",
     "profile_at",
     "profile_record",
@@ -409,6 +410,29 @@ class Profile:
             self.days[day] = self.days.get(day, 0) + count
         for role, history in other.roles.items():
             self.roles.setdefault(role, RoleHistory()).add(history)
+
+
+def less(now: Profile, before: Profile) -> Profile:
+    """What a profile has learned since an earlier state of itself: joined with that, it is what it is now.
+
+    Counts are what came since; days, and what is too much to keep, join with themselves.
+    """
+    learned = Profile(now.seen._replace(count=now.seen.count - before.seen.count))
+    learned.days = {day: more for day, count in now.days.items() if (more := count - before.days.get(day, 0))}
+    for role, history in now.roles.items():
+        known = before.roles.get(role)
+        if known is None or known.messages != history.messages:
+            known = known or RoleHistory()
+            values = _since(history.values, known.values), _since(history.addresses, known.addresses)
+            learned.roles[role] = RoleHistory(history.messages - known.messages, *values)
+    return learned
+
+
+def _since(now: Mapping[str, Seen] | None, before: Mapping[str, Seen] | None) -> dict[str, Seen] | None:
+    if now is None:
+        return None
+    counts = {value: seen.count - (before or {}).get(value, _NEVER).count for value, seen in now.items()}
+    return {value: seen._replace(count=counts[value]) for value, seen in now.items() if counts[value]}
 
 
 # ---- reading and writing records -------------------------------------------------------------------------------------

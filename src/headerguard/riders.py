@@ -28,6 +28,7 @@ __all__ = [
     "Party",
     "Rider",
     "Riders",
+    "Traffic",
     "company_of",
     "is_mailing",
     "rider_at",
@@ -254,6 +255,10 @@ class Riders:
             self.days[day] = self.days.get(day, _NONE) + came
         for key, rider in other.companions.items():
             self.companions[key] = self.companions[key] + rider if key in self.companions else rider
+
+    def recall(self, earlier: Riders) -> None:
+        """Take over what an earlier state of this place in this process saw of when somebody turned up."""
+        self._before = {who: before for who, before in earlier._before.items() if who in self.companions}
 
     def _forget(self) -> None:
         """Let those go that were seen once."""

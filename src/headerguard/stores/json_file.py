@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from headerguard.errors import BaselineError
 from headerguard.file import replace
 
-__all__ = ["read", "write"]
+__all__ = ["change", "read", "write"]
 
 
 def read(path: str | os.PathLike[str]) -> Any:
@@ -24,13 +25,24 @@ def read(path: str | os.PathLike[str]) -> Any:
         raise BaselineError(f"{name}: is not a baseline: {_place(error)}") from error
 
 
-def write(path: str | os.PathLike[str], data: Any) -> None:
+def write(path: str | os.PathLike[str], data: Any, vouched: Callable[[Any], str] | None = None) -> None:
     """Write it as a whole. Raises BaselineError where that fails, and the old file is as it was."""
     text = json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     try:
         replace(path, text.encode())
     except OSError as error:
         raise BaselineError(f"{os.fspath(path)}: cannot be written: {error.strerror}") from error
+
+
+def change(
+    path: str | os.PathLike[str],
+    changed: Callable[[Any], Mapping[str, Any] | None],
+    vouched: Callable[[Any], str] | None = None,
+) -> None:
+    """Read it and write what becomes of it; two who do so at the same time are for git to join."""
+    data = changed(read(path) if os.path.exists(path) else None)
+    if data is not None:
+        write(path, data)
 
 
 def _place(error: BaseException) -> str:
