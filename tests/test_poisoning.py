@@ -92,8 +92,8 @@ def test_the_plants_are_seen_before_anything_else_happens() -> None:
 
 
 def test_a_burst_of_fresh_domains_is_flagged_to_the_last() -> None:
-    """200 messages with a domain of their own each, in Reply-To, in Bcc and as a second recipient."""
-    for kind in ("reply", "more", "to"):
+    """200 messages with a domain of their own each, in Reply-To and in Bcc."""
+    for kind in ("reply", "more"):
         guard, mail = trained(count=1_000 if kind == "reply" else 400)
         before = recall(guard)
         missed = []
@@ -106,6 +106,21 @@ def test_a_burst_of_fresh_domains_is_flagged_to_the_last() -> None:
         assert missed == [], kind
         assert recall(guard) == before
         assert len(guard.incidents) == 200
+
+
+def test_second_recipients_who_are_always_others_open_their_own_stream_alone() -> None:
+    """Three are flagged; then the stream is one for groups, and it says so. Nothing else is any less protected."""
+    guard, mail = trained()
+    flagged = []
+    for number in range(50):
+        report = guard.observe(mail.one("receipt", to=f"x@fresh-{number}.example"))
+        flagged.append(seen(report, f"fresh-{number}.example"))
+    assert flagged == [True] * 3 + [False] * 47
+    assert any("a recipient more" in spot for spot in report.blind_spots)
+    hidden = guard.check(mail.one("receipt", more="Bcc: copy@arxxwalls.com\r\n"))
+    other = guard.check(mail.one("invoice", to="copy@arxxwalls.com"))
+    assert seen(hidden, "arxxwalls.com")
+    assert seen(other, "arxxwalls.com")
 
 
 @pytest.mark.parametrize("kind", ["reply", "more", "to"])

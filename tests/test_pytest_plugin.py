@@ -223,7 +223,7 @@ def test_the_marker_accepts_and_names_the_stream(project: pytest.Pytester) -> No
         allow=marked(f"allow=['{STRANGER}']"),
         domain=marked("allow='arxxwalls.com'"),
         ignore=marked("ignore=['unexpected-recipient']"),
-        stream=marked("stream='receipts'", WITHOUT),
+        named=marked("stream='receipts'", WITHOUT),
     )
     result = run(project, "--strict-markers", "--headerguard-update")
     result.assert_outcomes(passed=4)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import importlib
 import lzma
 import random
 import re
@@ -22,7 +21,7 @@ import pytest
 
 from headerguard.address import BUNDLED, to_a_label
 from headerguard.lookalike import Lookalikes
-from needs import require, shared
+from needs import shared
 
 HERE = Path(__file__).parent
 WORDS = ["account", "billing", "support", "secure", "login", "verify", "update", "payment", "service", "online", "www"]
@@ -53,10 +52,8 @@ def known_names() -> list[str]:
 
 
 def optional(name: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        require(name, False, "is no dependency; install it to measure with it")
+    """An oracle of developers; nothing depends on it, so that it may be absent everywhere."""
+    return pytest.importorskip(name, reason=f"{name} is no dependency; install it to measure with it")
 
 
 @pytest.fixture(scope="module")
