@@ -11,8 +11,8 @@ from unittest import mock
 import pytest
 
 from frameworks import ADAPTERS, Mail
-from headerguard import Guard, Severity
-from headerguard.adapters.capture import as_message
+from headerguard import Case, Rehearsal
+from headerguard.adapters.outbox import messages_in
 from installed import need
 
 __all__ = ["SCENES"]
@@ -22,7 +22,8 @@ _MAIL = Mail(("Jane <jane@client.example>",))
 
 def assert_clean(message: object, recipients: list[str], blind: list[str] | None = None) -> None:
     """The assertion of a template test."""
-    Guard().check(as_message(message), recipients=recipients, blind=blind).raise_for_findings(Severity.LOW)
+    rehearsal, case = Rehearsal(), Case("test_mail.py::test_receipt")
+    rehearsal.raise_for(rehearsal.judge(messages_in(message), case, None, recipients, blind), case, recipients, blind)
 
 
 def _scene(name: str) -> dict[str, object]:

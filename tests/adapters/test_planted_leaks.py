@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from frameworks import ADAPTERS
-from headerguard import FindingsError, Guard, Report, Severity
-from headerguard.adapters.capture import as_message, messages_of
+from headerguard import Case, FindingsError, Rehearsal, Report
+from headerguard.adapters.outbox import messages_in
 from installed import need, release
 from planted import COPY, CUSTOMER, LEAKS, REFUSED, UNSAYABLE
 
@@ -26,27 +26,27 @@ def refuses(leak: str, name: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def guard(tmp_path_factory: pytest.TempPathFactory) -> Guard:
-    """A guard that knows the own domain, without which no From is worse than another."""
-    path = tmp_path_factory.mktemp("shop") / "headerguard.toml"
-    path.write_text('own-domains = ["shop.example"]\n', encoding="utf-8")
-    return Guard.from_config(path)
+def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
+    """A project that knows its own domain, without which no From is worse than another."""
+    folder = tmp_path_factory.mktemp("shop")
+    (folder / "headerguard.toml").write_text('own-domains = ["shop.example"]\n', encoding="utf-8")
+    return Rehearsal.at(folder)
 
 
-def assert_clean(guard: Guard, captured: object, recipients: list[str]) -> Report:
-    """The assertion under test."""
-    message = messages_of(captured)[0] if isinstance(captured, dict) else as_message(captured)
-    report = guard.check(message, recipients=recipients)
-    report.raise_for_findings(Severity.LOW)
-    return report
+def assert_clean(rehearsal: Rehearsal, captured: object, recipients: list[str]) -> Report:
+    """What the fixture `headerguard` and `assertMailClean` do with whatever they are given."""
+    case = Case("test_mail.py::test_receipt")
+    reports = rehearsal.judge(messages_in(captured), case, recipients=recipients)
+    rehearsal.raise_for(reports, case, recipients)
+    return reports[0]
 
 
 @pytest.mark.parametrize(("leak", "name"), CELLS)
-def test_a_planted_leak_is_found_and_its_twin_is_not(leak: str, name: str, guard: Guard) -> None:
+def test_a_planted_leak_is_found_and_its_twin_is_not(leak: str, name: str, rehearsal: Rehearsal) -> None:
     adapter, found = ADAPTERS[name], LEAKS[leak]
     need(name)
     with adapter.around(found.clean):
-        clean = assert_clean(guard, adapter.send(found.clean, adapter.build(found.clean)), [CUSTOMER])
+        clean = assert_clean(rehearsal, adapter.send(found.clean, adapter.build(found.clean)), [CUSTOMER])
         assert {str(recipient.address) for recipient in clean.message.recipients} == {CUSTOMER}
     with adapter.around(found.planted):
         try:
@@ -61,6 +61,6 @@ def test_a_planted_leak_is_found_and_its_twin_is_not(leak: str, name: str, guard
         if captured is None:
             return  # there is not even a message
         with pytest.raises(FindingsError) as caught:
-            assert_clean(guard, captured, [CUSTOMER])
+            assert_clean(rehearsal, captured, [CUSTOMER])
     subjects = {finding.subject for finding in caught.value.report.findings}
     assert subjects & {found.subject, COPY}
