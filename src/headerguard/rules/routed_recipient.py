@@ -64,7 +64,7 @@ def _may_route(message: Message) -> bool:
     return any(_ROUTE_SIGN.search(text, part.line.value, part.line.end) for part in message.parts_named(_FIELDS))
 
 
-_ROUTE_SIGN = re.compile(r"[%!]|@[^,;<>]*\"")
+_ROUTE_SIGN = re.compile(r"[%!]|@[^,;<>@\"]*\"")
 
 
 def _routed_to(address: Address, known: Known) -> str | None:
