@@ -71,7 +71,7 @@ class Baseline:
     """Everything learned, by level of stream. `learn` changes it in place; `merge` makes a new one."""
 
     __slots__ = (
-        "__weakref__", "_homes", "_lookalikes", "_seen_in_role", "_subjects",
+        "__weakref__", "_homes", "_lookalikes", "_seen_in_role", "_shown", "_subjects",
         "novelty", "pseudonyms", "riders", "streams",
     )  # fmt: skip
 
@@ -91,6 +91,7 @@ class Baseline:
         self.riders: MutableMapping[str, Riders] = {}
         """Who was beside whom, by account and by stream that has a name."""
         self._seen_in_role: set[str] | None = None
+        self._shown: set[str] | None = None
         self._lookalikes: Lookalikes | None = None
         self._homes: dict[str, set[str]] | None = None  # kind:value -> level keys, whatever the account
 
@@ -133,7 +134,7 @@ class Baseline:
             return None
         if profile.knows(role, domain):
             return 1.0
-        surprise = self.novelty.surprise(trend, not self.has_seen(domain))
+        surprise = self.novelty.surprise(trend, self.is_strange(domain))
         return self.novelty.p_value(surprise, profile.calm)
 
     def company(self, account: str | None, stream: Level | None) -> Iterator[Riders]:
@@ -157,6 +158,21 @@ class Baseline:
         if self._seen_in_role is None:
             self._seen_in_role = set(self._vouched())
         return domain in self._seen_in_role and domain not in FREEMAIL
+
+    def is_strange(self, domain: str) -> bool:
+        """Whether no stream has shown a registrable domain where nobody gets in by signing up, open roles included.
+
+        That is what the odds count by; it vouches for nobody.
+        """
+        if self._shown is None:
+            self._shown = set(self._everything())
+        return domain not in self._shown
+
+    def _everything(self) -> Iterator[str]:
+        """The domains of all roles that nobody gets into by signing up."""
+        for profile in self.streams.values():
+            for role in profile.roles.keys() & _OURS:
+                yield from profile.roles[role].values or ()
 
     def _vouched(self) -> Iterator[str]:
         """The domains that all streams together speak for."""
@@ -240,6 +256,8 @@ class Baseline:
             self._learn_novelty(finest, roles, aside)
         for profile in learning:
             self._vouch(profile, profile.learn(roles, day, addresses), roles)
+        if self._shown is not None:
+            self._shown.update(value for role in roles.keys() & _OURS for value in roles[role])
         if self._lookalikes is not None:
             for closed, history in self._closed(learning):
                 if closed in roles:
@@ -272,7 +290,7 @@ class Baseline:
             known = history.values if history else {}
             new = roles.get(role, set()).difference(known) if known is not None else ()
             counted = [domain for domain in new if domain not in aside]
-            seen.append((profile.trend(Role(role)), bool(counted), not all(map(self.has_seen, counted))))
+            seen.append((profile.trend(Role(role)), bool(counted), any(map(self.is_strange, counted))))
         self.novelty.learn(seen, profile.calm)
 
     def _profile_to_learn(self, level: Level) -> Profile | None:

@@ -225,6 +225,10 @@ class LiveBaseline(Baseline):
         for profile in self._streams.held.values():
             yield from vouched_by(profile)
 
+    def _everything(self) -> Iterator[str]:
+        """What is vouched for, as all streams would have to be read for more."""
+        return self._vouched()
+
     # ---- learning
 
     def learn(self, *arguments: Any, **more: Any) -> None:
@@ -329,7 +333,7 @@ class LiveBaseline(Baseline):
             self._odds, self.novelty = joined.odds, self._novelty(joined.odds)
         self._streams.gone.clear()
         self._written_crowds = set(self.crowded)
-        self._seen_in_role, self._homes = None, None
+        self._seen_in_role, self._shown, self._homes = None, None, None
 
     def _take_keys(self, changes: list[Row]) -> None:
         """Learn from what others wrote which streams there are, and which authors are crowded."""

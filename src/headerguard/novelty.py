@@ -176,7 +176,8 @@ class Novelty:
         known for half as long (Good, Biometrika 1953, for the share of singles).
         """
         family, age, singles = cell = trend.cell
-        general = math.sqrt((trend.singles + 0.5) / (trend.messages + 1) / (trend.since + 2)) * (0.3 if strange else 1)
+        general = min(0.999, math.sqrt((trend.singles + 0.5) / (trend.messages + 1) / (trend.since + 2)))
+        general *= 0.3 if strange else 1
         younger = self._tally((family, age - 1, singles))
         if younger.trials >= _ENOUGH:
             general = min(general, (younger.happened(strange) + _DOUBT * general) / (younger.trials + _DOUBT))
