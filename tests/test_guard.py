@@ -1020,3 +1020,18 @@ def test_a_recipient_that_only_mail_from_encodes_is_one_where_no_rcpt_to_says_wh
     sealed = f"X-Seal: {Guard(seal_key=key).seal(['jane@client.example'])}\r\n"
     report = Guard(seal_key=key).check(Message.from_bytes((sealed + REST).encode(), Envelope(path, rcpt_to)))
     assert ("unsealed-recipient", "copy@arxxwalls.com") in {(f.rule, f.subject) for f in report.findings}
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        (None, "None is neither an address nor a domain"),
+        (b"jane@client.example", "is neither an address nor a domain"),
+        ("jane@client.example, joe@client.example", "holds several addresses; give each as an entry of its own"),
+    ],
+)
+def test_a_declaration_that_cannot_be_meant_is_refused(entry: object, said: str) -> None:
+    octets = b"From: shop@shop.example\r\nTo: jane@client.example\r\n\r\n"
+    with pytest.raises(ValueError, match=said):
+        Guard().check(octets, recipients=[entry])  # type: ignore[list-item]
+    assert Guard().check(octets, recipients=['"Doe, Jane" <jane@client.example>']).ok

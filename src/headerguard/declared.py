@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from headerguard.address import BUNDLED, Address, SuffixList, to_a_label
-from headerguard.address_list import Tier, parse
+from headerguard.address_list import Tier, parse, parse_all
 from headerguard.message import Message, Recipient, Sighting
 from headerguard.provenance import Stage
 from headerguard.role import HIDDEN, RECIPIENT, Role
@@ -26,6 +26,10 @@ class Bound:
         self.addresses: set[str] = set()
         self.domains: set[str] = set()
         for entry in self.entries:
+            if not isinstance(entry, str):
+                raise ValueError(f"{entry!r} is neither an address nor a domain")
+            if "@" in entry and len({address.key for address, *_ in parse_all(entry)}) > 1:
+                raise ValueError(f"{entry!r} holds several addresses; give each as an entry of its own")
             if "@" not in entry:
                 self.domains.add(to_a_label(entry.strip()))
             elif (address := parse(entry)) is None:
