@@ -179,6 +179,46 @@ def test_one_recipient_more_is_found_on_the_first_message(more: str, who: str) -
     assert named & {"copy@arxxwalls.com", "copy@gmail.com", "jane@client-3.example"}
 
 
+def observed(guard: Guard, octets: bytes) -> list[str]:
+    """Whom the rules on shapes name in a message, which is learned."""
+    shapes = ("extra-recipient", "exposed-recipients")
+    return [f.subject for f in guard.observe(octets).findings if f.rule in shapes]
+
+
+def test_one_who_is_beside_every_customer_never_becomes_a_habit() -> None:
+    """The customers beside him are no strangers, so that they open nothing."""
+    guard = learned()
+    for number in range(40):
+        assert observed(guard, receipt(100 + number, "Cc: copy@arxxwalls.com\r\n")) == ["copy@arxxwalls.com"]
+    assert observed(guard, receipt(200, "Cc: joe@house.example\r\n")) == ["joe@house.example"]
+
+
+def test_a_third_stranger_shows_that_a_stream_goes_to_several() -> None:
+    guard = learned()
+    strangers = [observed(guard, receipt(100 + number, f"Cc: joe@house-{number}.example\r\n")) for number in range(5)]
+    assert strangers == [[f"joe@house-{number}.example"] for number in range(3)] + [[], []]
+    many = ", ".join(f"joe@house-{number}.example" for number in range(12))
+    assert observed(guard, receipt(200, f"Cc: {many}\r\n")) == []
+
+
+@pytest.mark.parametrize(
+    ("more", "delivered", "found"),
+    [
+        ("List-Id: <news.lists.example>\r\n", "joe@reader.example", False),
+        ("List-Id: <news.lists.example>\r\n", "jane@client.example", True),
+        ("", "joe@reader.example", True),
+    ],
+)
+def test_the_subscriber_of_a_list_is_no_hidden_copy(more: str, delivered: str, found: bool) -> None:
+    """To names the list, the return path him, and this copy is his."""
+    plain = f"{more}From: news@shop.example\r\nTo: news@lists.example\r\nCc: joe@house.example\r\nSubject: News\r\n\r\n"
+    guard = Guard()
+    guard.learn([plain.encode()] * 30)
+    path = "Return-Path: <news+bounces-17-joe=reader.example@lists.example>\r\n"
+    rules = {f.rule for f in guard.check(f"{path}Delivered-To: {delivered}\r\n{plain}".encode()).findings}
+    assert bool(rules & {"extra-recipient", "unfamiliar-blind-recipient"}) is found
+
+
 @pytest.mark.parametrize(
     ("more", "who"),
     [

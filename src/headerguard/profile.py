@@ -252,6 +252,11 @@ class Profile:
         history = self.roles.get(flagged)
         return history is not None and (history.values is None or len(history.values) >= OPENED)
 
+    @property
+    def opened(self) -> bool:
+        """Whether so many strangers were flagged in To or Cc that whom it shows, and how many, is no habit any more."""
+        return any(map(self._is_open_by, (BROKEN, *FLAGGED.values())))
+
     def trend(self, role: Role) -> Trend:
         """What the chance of a new domain in a role depends on (see `novelty`).
 

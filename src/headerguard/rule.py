@@ -42,6 +42,7 @@ __all__ = [
     "bind",
     "home_of",
     "is_given_away",
+    "is_subscriber",
     "layer_of",
     "load_rules",
     "near_miss",
@@ -309,6 +310,16 @@ def is_given_away(recipient: Recipient, message: Message, known: Known) -> bool:
         return False
     odds = [known.p_value(s.role, domain) for s in recipient.sightings if s.role in HIDDEN & closed]
     return any(chance is not None and chance <= known.rate for chance in odds)
+
+
+def is_subscriber(recipient: Recipient, message: Message) -> bool:
+    """Whether a hidden recipient is the subscriber to whom this copy of a list was delivered, as no list shows those.
+
+    Only its return path may name him as a recipient.
+    """
+    if "list-id" not in message.names or any(s.field != "return-path" for s in recipient.sightings if s.role in HIDDEN):
+        return False
+    return recipient.address.canonical in {s.address.canonical for s in message.sightings_of((Role.DELIVERED,))}
 
 
 def author_mailbox(message: Message) -> str | None:

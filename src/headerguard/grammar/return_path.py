@@ -31,7 +31,7 @@ _MAILCHIMP_PATH = re.compile(
 )
 _VERP = re.compile(r"(?P<head>[^@]{1,256})=(?P<domain>[\w.-]{1,255}\.(?=[\w-]{0,62}[^\W\d_])[\w-]{2,63})@")
 _MARKER = frozenset(("b", "bnc", "bounce", "bounces", "errors", "owner", "request", "return", "returns", "verp"))
-"""Words behind which a return path encodes a recipient (ezmlm, Mailman, qmail, Majordomo)."""
+"""Words behind which a return path encodes a recipient (ezmlm, Mailman, mlmmj, qmail, Majordomo)."""
 _STAMP = re.compile(r"(?=[^\W_]*\d)[0-9a-f.]+", re.IGNORECASE)
 """A number, or an id in hexadecimal digits, such as stands before a recipient."""
 _STAMPED = r"[^=@]{1,64}=[^=@]{1,16}=(?P<domain>[^=@]{1,255})=(?P<local>[^@]{1,255})@"
@@ -113,7 +113,10 @@ def _encoded(head: str) -> Iterator[tuple[str, Role]]:
         yield "-".join(words[start:]) + plus + behind, Role.ENVELOPE
     elif plus:
         words = behind.split("-")
-        start = next((number for number, word in enumerate(words[:-1]) if not _STAMP.fullmatch(word)), len(words) - 1)
+        first = 1 if len(words) > 2 and words[0].lower() in _MARKER and _STAMP.fullmatch(words[1]) else 0  # mlmmj
+        start = next(
+            (n for n, word in enumerate(words[:-1]) if n >= first and not _STAMP.fullmatch(word)), len(words) - 1
+        )
         yield "-".join(words[start:]), Role.ENVELOPE
     else:
         yield words[-1], Role.ENVELOPE

@@ -50,7 +50,8 @@ class ExposedRecipients(Rule):
 
     def check(self, message: Message, known: Known) -> Iterator[Finding]:
         """Count who is shown."""
-        usual = known.profile.values(SHOWN) if known.profile and not known.borrowed else None
+        profile = None if known.borrowed else known.profile
+        usual = profile.values(SHOWN) if profile and not profile.opened else None
         if (
             usual is None
             or not usual <= _FEW

@@ -9,7 +9,7 @@ from headerguard.grammar.return_path import lasting_path
 from headerguard.message import Message, Recipient
 from headerguard.profile import CONCEALED, PARTIES
 from headerguard.riders import NOBODY, Party, Riders
-from headerguard.rule import Example, Known, Rule, author_mailbox, is_given_away, layer_of
+from headerguard.rule import Example, Known, Rule, author_mailbox, is_given_away, is_subscriber, layer_of
 
 _LINES = "From: shop@shop.example\nTo: jane@client.example{}\nX-MC-Template: receipt\n"
 _HISTORY = tuple(f"From: shop@shop.example\nTo: c{i}@client-{i}.example\nX-MC-Template: receipt\n" for i in range(20))
@@ -81,7 +81,11 @@ class ExtraRecipient(Rule):
 
     def _hidden(self, message: Message, known: Known, hidden: Collection[str]) -> Iterator[Finding]:
         author = author_mailbox(message)
-        undeclared = [r for r in self._undeclared(message, known, hidden) if r.address.canonical != author]
+        undeclared = [
+            recipient
+            for recipient in self._undeclared(message, known, hidden)
+            if recipient.address.canonical != author and not is_subscriber(recipient, message)
+        ]
         if undeclared:
             often = _company_kept(message, known)
             culprit = min(

@@ -10,7 +10,7 @@ from headerguard.grammar.return_path import lasting_path
 from headerguard.lists import FREEMAIL
 from headerguard.message import Message, Recipient, Sighting
 from headerguard.profile import ENOUGH, LEARNED_ROLES
-from headerguard.rule import Example, Known, Rule, author_mailbox, home_of, layer_of
+from headerguard.rule import Example, Known, Rule, author_mailbox, home_of, is_subscriber, layer_of
 
 _CLEAN = "From: shop@shop.example\nTo: jane@client.example\nX-MC-Template: receipt\n"
 _HISTORY = tuple(
@@ -40,7 +40,7 @@ class UnfamiliarAddress(Rule):
     not the author who changed, the author's domain it weighs one severity less; so does a hidden recipient at a domain
     that the message shows. Bounces to another mailbox than ever are a remark (LOW) unless it is one of free mail, and
     so is a recipient that an expanded alias explains. Numbers, hashes and recipients inside an address for replies or
-    bounces make no other address, nor does a +tag.
+    bounces make no other address, nor does a +tag; who writes to a list, and reads it, is anybody.
 
     What to do: find out whose mailbox it is. If it belongs there, allow the address for this stream.
 
@@ -63,13 +63,15 @@ class UnfamiliarAddress(Rule):
     def check(self, message: Message, known: Known) -> Iterator[Finding]:
         """Look only at roles that are closed and were used, so that open ones are not even parsed."""
         closed = known.closed_roles(unused=False)
-        for sighting in message.sightings_of(closed - HIDDEN):
+        anybody = _AUTHORS if known.level and known.level.kind == "list" else frozenset()  # may write to a list
+        for sighting in message.sightings_of(closed - HIDDEN - anybody):
             if self._is_unfamiliar(sighting, (sighting.role,), known):
                 yield self._changed(message, sighting, known)
         if (hidden := closed & HIDDEN) and message.sightings_of(HIDDEN):
             author = author_mailbox(message)
             for recipient in message.recipients:
-                if recipient.hidden and recipient.address.canonical != author and not known.declares(recipient):
+                usual = recipient.address.canonical == author or is_subscriber(recipient, message)
+                if recipient.hidden and not usual and not known.declares(recipient):
                     places = [s for s in recipient.sightings if s.role in HIDDEN]
                     surest = min(places, key=lambda s: s.role is Role.ENVELOPE)
                     if self._is_unfamiliar(surest, hidden, known):

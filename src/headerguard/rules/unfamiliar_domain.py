@@ -7,7 +7,7 @@ from typing import ClassVar
 from headerguard.fields import HIDDEN, VISIBLE, Role
 from headerguard.finding import Finding, Severity
 from headerguard.message import Message, Recipient, Sighting
-from headerguard.rule import Example, Known, Rule, author_mailbox, home_of, layer_of
+from headerguard.rule import Example, Known, Rule, author_mailbox, home_of, is_subscriber, layer_of
 
 _CLEAN = "From: shop@shop.example\nTo: jane@client.example\nX-MC-Template: receipt\n"
 _HISTORY = tuple(
@@ -103,7 +103,7 @@ class UnfamiliarBlindRecipient(_UnfamiliarDomain):
             return
         found = []
         for recipient in message.recipients:
-            if recipient.hidden:
+            if recipient.hidden and not is_subscriber(recipient, message):
                 places = [s for s in recipient.sightings if s.role in HIDDEN]
                 surest = min(places, key=lambda s: s.role is Role.ENVELOPE)
                 if surest.role in closed and self.is_unfamiliar(surest, known.own_domains, known):
