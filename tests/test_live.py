@@ -74,6 +74,26 @@ def test_any_baseline_can_be_written_to_either_kind_of_file(path: Path, tmp_path
     assert Baseline.load(path) == Baseline()
 
 
+def test_whom_all_streams_show_is_known_without_reading_them(path: Path) -> None:
+    other = LiveBaseline(path, KEY)
+    learn(other, range(30), more="Cc: a@agency.example\r\nReply-To: help@support.example\r\n")
+    other.flush()
+    baseline = LiveBaseline(path, KEY)
+    assert baseline.has_seen("support.example")
+    assert not baseline.has_seen("agency.example")  # a copy that everybody sees vouches for nobody
+    assert [baseline.shows_closed(name) for name in ("agency.example", "client-1.example")] == [True, False]
+    found = baseline.lookalikes().imitated("agenncy.example")
+    assert found is not None
+    assert found.original == "agency.example"
+    assert not baseline.streams.held  # type: ignore[attr-defined]
+    learn(other, range(30), stream="invoice", more="Cc: b@bookkeeper.example\r\n")
+    other.flush()
+    baseline.flush()
+    found = baseline.lookalikes().imitated("boookkeeper.example")
+    assert found is not None
+    assert found.original == "bookkeeper.example"
+
+
 @pytest.mark.parametrize(
     ("name", "octets", "database"),
     [

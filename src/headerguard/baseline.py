@@ -50,7 +50,7 @@ from headerguard.stream import Level, level_key
 if TYPE_CHECKING:
     from headerguard.lookalike import Lookalikes
 
-__all__ = ["SCHEMA", "SHAPE", "SUBJECTS_CAP", "Baseline", "author_key", "mark_known", "vouched_by"]
+__all__ = ["SCHEMA", "SHAPE", "SUBJECTS_CAP", "Baseline", "author_key", "mark_known", "names_in", "vouched_by"]
 
 SCHEMA = 2
 """Of what is written. What schema 1 wrote is read as well: lists for counts, days one by one, no riders."""
@@ -188,20 +188,21 @@ class Baseline:
         if self._lookalikes is None:
             from headerguard.lookalike import Lookalikes
 
-            closed = (set(history.values or ()) for _, history in self._closed(self.streams.values()))
-            self._lookalikes = Lookalikes(sorted(set().union(*closed)), suffixes)
+            self._lookalikes = Lookalikes(sorted(self._closed_names()), suffixes)
         return self._lookalikes
 
     def shows_closed(self, domain: str) -> bool:
         """Whether a role that is closed now has shown a registrable domain."""
-        return any(domain in (history.values or ()) for _, history in self._closed(self.streams.values()))
+        return domain in self._closed_names()
 
-    @staticmethod
-    def _closed(profiles: Iterable[Profile]) -> Iterator[tuple[str, RoleHistory]]:
-        for profile in profiles:
-            for role, history in profile.roles.items():
-                if history.closed and role in LEARNED_ROLES:
-                    yield role, history
+    def _closed_names(self) -> set[str]:
+        """The domains that a closed role of any stream has shown."""
+        return {
+            name
+            for profile in self.streams.values()
+            for _, shown in _closed_roles(profile)
+            for name in shown.values or ()
+        }
 
     # ---- learning
 
@@ -259,10 +260,11 @@ class Baseline:
         if self._shown is not None:
             self._shown.update(value for role in roles.keys() & _OURS for value in roles[role])
         if self._lookalikes is not None:
-            for closed, history in self._closed(learning):
-                if closed in roles:
-                    for name in history.values or ():
-                        self._lookalikes.add(name)
+            for profile in learning:
+                for closed, history in _closed_roles(profile):
+                    if closed in roles:
+                        for name in history.values or ():
+                            self._lookalikes.add(name)
 
     def _vouch(self, profile: Profile, changed: Collection[str], roles: Mapping[str, set[str]]) -> None:
         """Keep what all streams together have shown in closed roles as it would be found by looking at all of them."""
@@ -384,7 +386,7 @@ class Baseline:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a file; the old one stays whole until the new one is. Raises BaselineError. See `stores`."""
-        stores.write(path, self.as_dict(), _vouched_line)
+        stores.write(path, self.as_dict(), _names_line)
 
     @classmethod
     def change(
@@ -400,7 +402,7 @@ class Baseline:
             return None if baseline is None else baseline.as_dict()
 
         try:
-            stores.change(path, change, _vouched_line)
+            stores.change(path, change, _names_line)
         except MalformedError as error:
             raise BaselineError(f"{os.fspath(path)}: {error}") from None
 
@@ -455,8 +457,21 @@ def vouched_by(profile: Profile) -> Iterator[str]:
             yield from history.values or ()
 
 
-def _vouched_line(record: Any) -> str:
-    return " ".join(sorted(set(vouched_by(profile_at(record, "")))))
+def _closed_roles(profile: Profile) -> Iterator[tuple[str, RoleHistory]]:
+    for role, history in profile.roles.items():
+        if history.closed and role in LEARNED_ROLES:
+            yield role, history
+
+
+def names_in(profile: Profile) -> str:
+    """The domains that closed roles of a stream have shown, in one line: those that it vouches for, a bar, the rest."""
+    vouched = set(vouched_by(profile))
+    rest = {name for _, history in _closed_roles(profile) for name in history.values or ()} - vouched
+    return " ".join((*sorted(vouched), "|", *sorted(rest))) if vouched or rest else ""
+
+
+def _names_line(record: Any) -> str:
+    return names_in(profile_at(record, ""))
 
 
 def _is_tracked(role: Role, profiles: Iterable[Profile]) -> bool:

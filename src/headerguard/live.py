@@ -17,7 +17,7 @@ from contextlib import suppress
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
-from headerguard.baseline import Baseline, author_key, vouched_by
+from headerguard.baseline import Baseline, author_key, names_in
 from headerguard.errors import BaselineError
 from headerguard.novelty import Novelty, shipped
 from headerguard.profile import Profile, Seen, less, profile_at, profile_record
@@ -215,15 +215,20 @@ class LiveBaseline(Baseline):
         return self._decoded(row, lambda record, _: rider_at(name, record))
 
     def _vouched(self) -> Iterator[str]:
+        for names in self._names():
+            yield from names.partition("|")[0].split()
+
+    def _closed_names(self) -> set[str]:
+        return {name for names in self._names() for name in names.split()} - {"|"}
+
+    def _names(self) -> Iterator[str]:
+        """What each stream has shown in closed roles, read from the rows of those that nobody has asked for yet."""
         try:
-            vouched = self._database.vouched("streams")
+            there = self._database.names("streams")
         except BaselineError as error:
-            self._trouble, vouched = str(error), []
-        for key, domains in vouched:
-            if key not in self._streams.held:
-                yield from domains.split(" ")
-        for profile in self._streams.held.values():
-            yield from vouched_by(profile)
+            self._trouble, there = str(error), []
+        yield from (names for key, names in there if key not in self._streams.held)
+        yield from map(names_in, self._streams.held.values())
 
     def _everything(self) -> Iterator[str]:
         """What is vouched for, as all streams would have to be read for more."""
@@ -346,6 +351,9 @@ class LiveBaseline(Baseline):
                 self._crowd(row.key)
             elif row.section == "streams" and row.record is not None and author_key(row.key):
                 self._drop_unless(self._admit_subject(row.key), row.key)
+            if self._lookalikes is not None and row.section == "streams":
+                for name in row.names.replace("|", "").split():
+                    self._lookalikes.add(name)
 
     def _drop_unless(self, admitted: bool, key: str) -> None:
         if not admitted:
@@ -389,7 +397,7 @@ class LiveBaseline(Baseline):
 
     def _rows(self, joined: _Joined) -> Iterator[Row]:
         for key, (text, profile) in joined.streams.items():
-            yield Row("streams", key, text, " ".join(sorted(set(vouched_by(profile)))))
+            yield Row("streams", key, text, names_in(profile))
         for key in self._streams.gone:
             yield Row("streams", key, None)
         for key in self.crowded:

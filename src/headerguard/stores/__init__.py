@@ -23,11 +23,11 @@ class Store(Protocol):
     def read(self, path: str | os.PathLike[str]) -> Any:
         """All that it holds, as plain data."""
 
-    def write(self, path: str | os.PathLike[str], data: Data, vouched: Callable[[Any], str]) -> None:
+    def write(self, path: str | os.PathLike[str], data: Data, names: Callable[[Any], str]) -> None:
         """Replace it by other data; what is there stays whole until that is done."""
 
     def change(
-        self, path: str | os.PathLike[str], changed: Callable[[Any], Data | None], vouched: Callable[[Any], str]
+        self, path: str | os.PathLike[str], changed: Callable[[Any], Data | None], names: Callable[[Any], str]
     ) -> None:
         """Read it and write what becomes of it (None: nothing)."""
 
@@ -41,11 +41,11 @@ def read(path: str | os.PathLike[str]) -> Any:
     return _store(path).read(path)
 
 
-def write(path: str | os.PathLike[str], data: Data, vouched: Callable[[Any], str]) -> None:
-    """Replace it; what is there stays whole until that is done. `vouched`: what a stream speaks for, in one line."""
-    _store(path).write(path, data, vouched)
+def write(path: str | os.PathLike[str], data: Data, names: Callable[[Any], str]) -> None:
+    """Replace it; what is there stays whole until that is done. `names`: those that a stream has shown, in one line."""
+    _store(path).write(path, data, names)
 
 
-def change(path: str | os.PathLike[str], changed: Callable[[Any], Data | None], vouched: Callable[[Any], str]) -> None:
+def change(path: str | os.PathLike[str], changed: Callable[[Any], Data | None], names: Callable[[Any], str]) -> None:
     """Read it and write what becomes of it; where processes share it, nobody else writes in between."""
-    _store(path).change(path, changed, vouched)
+    _store(path).change(path, changed, names)

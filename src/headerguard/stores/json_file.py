@@ -25,7 +25,7 @@ def read(path: str | os.PathLike[str]) -> Any:
         raise BaselineError(f"{name}: is not a baseline: {_place(error)}") from error
 
 
-def write(path: str | os.PathLike[str], data: Any, vouched: Callable[[Any], str] | None = None) -> None:
+def write(path: str | os.PathLike[str], data: Any, names: Callable[[Any], str] | None = None) -> None:
     """Write it as a whole. Raises BaselineError where that fails, and the old file is as it was."""
     text = json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     try:
@@ -37,7 +37,7 @@ def write(path: str | os.PathLike[str], data: Any, vouched: Callable[[Any], str]
 def change(
     path: str | os.PathLike[str],
     changed: Callable[[Any], Mapping[str, Any] | None],
-    vouched: Callable[[Any], str] | None = None,
+    names: Callable[[Any], str] | None = None,
 ) -> None:
     """Read it and write what becomes of it; two who do so at the same time are for git to join."""
     data = changed(read(path) if os.path.exists(path) else None)

@@ -28,7 +28,7 @@ _APPLICATION = 0x68677264
 """What the header of the database says it belongs to ("hgrd")."""
 _TABLES = """
 CREATE TABLE record (
-    section TEXT NOT NULL, key TEXT NOT NULL, record TEXT, vouched TEXT, revision INTEGER NOT NULL,
+    section TEXT NOT NULL, key TEXT NOT NULL, record TEXT, names TEXT, revision INTEGER NOT NULL,
     PRIMARY KEY (section, key)
 );
 CREATE INDEX record_by_revision ON record (revision);
@@ -45,8 +45,8 @@ class Row(NamedTuple):
     key: str
     record: str | None
     """As JSON; None: it is gone."""
-    vouched: str = ""
-    """The domains that it speaks for, with a blank between them."""
+    names: str = ""
+    """The domains of its closed roles, so that nobody has to read all streams to know whom they show."""
 
 
 def is_database(path: str | os.PathLike[str]) -> bool:
@@ -117,15 +117,15 @@ class Database:
         where, values = "section = ? AND record IS NOT NULL", [section]
         if start:  # a range is looked up in the index
             where, values = f"{where} AND key >= ? AND key < ?", [section, start, start[:-1] + chr(ord(start[-1]) + 1)]
-        return [Row(*found) for found in self._select("section, key, record, vouched", where, values)]
+        return [Row(*found) for found in self._select("section, key, record, names", where, values)]
 
     def keys(self, section: str) -> list[str]:
         """The keys of a section."""
         return [key for (key,) in self._select("key", "section = ? AND record IS NOT NULL", [section])]
 
-    def vouched(self, section: str) -> list[tuple[str, str]]:
-        """By key, what the rows of a section speak for."""
-        return list(self._select("key, vouched", "section = ? AND record IS NOT NULL AND vouched != ''", [section]))
+    def names(self, section: str) -> list[tuple[str, str]]:
+        """By key, the names that the rows of a section have."""
+        return list(self._select("key, names", "section = ? AND record IS NOT NULL AND names != ''", [section]))
 
     def record(self, section: str, key: str) -> str | None:
         """One record."""
@@ -134,7 +134,7 @@ class Database:
 
     def since(self, revision: int) -> list[Row]:
         """What was changed after a revision."""
-        return [Row(*found) for found in self._select("section, key, record, vouched", "revision > ?", [revision])]
+        return [Row(*found) for found in self._select("section, key, record, names", "revision > ?", [revision])]
 
     @property
     def revision(self) -> int:
@@ -215,10 +215,10 @@ def _reason(error: sqlite3.Error, doing: str) -> str:
 # ---- the whole -------------------------------------------------------------------------------------------------------
 
 
-def rows(data: Mapping[str, Any], vouched: Callable[[Any], str] = lambda record: "") -> Iterator[Row]:
+def rows(data: Mapping[str, Any], names: Callable[[Any], str] = lambda record: "") -> Iterator[Row]:
     """A baseline as plain data, row by row."""
     for key, record in data["streams"].items():
-        yield Row("streams", key, text_of(record), vouched(record))
+        yield Row("streams", key, text_of(record), names(record))
     for place, record in data["riders"].items():
         counts = {name: value for name, value in record.items() if name != "companions"}
         yield Row("riders", place, text_of(counts))
@@ -272,22 +272,22 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
         return _data(database)
 
 
-def write(path: str | os.PathLike[str], data: Mapping[str, Any], vouched: Callable[[Any], str]) -> None:
+def write(path: str | os.PathLike[str], data: Mapping[str, Any], names: Callable[[Any], str]) -> None:
     """Replace all that it holds. Raises BaselineError, and then it holds what it did."""
-    change(path, lambda _: data, vouched)
+    change(path, lambda _: data, names)
 
 
 def change(
     path: str | os.PathLike[str],
     changed: Callable[[dict[str, Any]], Mapping[str, Any] | None],
-    vouched: Callable[[Any], str],
+    names: Callable[[Any], str],
 ) -> None:
     """Read all, write what becomes of it (None: nothing), and let nobody else write in between."""
     with closing(Database(path)) as database, database.writing() as put:
         before = {row[:2]: row for section in _SECTIONS for row in database.rows(section)}
         data = changed(_data(database))
         if data is not None:
-            after = {row[:2]: row for row in rows(data, vouched)}
+            after = {row[:2]: row for row in rows(data, names)}
             put(row for at, row in after.items() if before.get(at) != row)
             put(Row(*at, None) for at in before.keys() - after.keys())
 
