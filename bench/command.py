@@ -20,6 +20,7 @@ from bench.goals import Verdict
 from bench.growth import LIMIT, Series, grow
 from bench.messages import KINDS, Made, Source, fixtures, generator
 from bench.rounds import Figure, Rounds, cpu_seconds
+from bench.store import PROCESSES, STREAMS, kept, lost
 
 from headerguard import Baseline, Guard
 from headerguard.header import header_length
@@ -60,6 +61,7 @@ def main() -> int:
     verdicts.append(_breadth(source, plan, record))
     verdicts.append(_imports(record))
     verdicts.append(_plugin(record))
+    verdicts += _store(record)
     if options.growth:
         verdicts += _growth(plan, record, options.shapes)
     return _conclude(verdicts, record, options)
@@ -197,6 +199,18 @@ def _plugin(record: dict[str, Any]) -> Verdict:
     print(f"{statement:40}{taken * 1000:8.2f}")
     record["plugin"] = taken * 1000
     return Verdict("pytest plugin, unused (ms)", taken * 1000, goals.PLUGIN)
+
+
+def _store(record: dict[str, Any]) -> Iterator[Verdict]:
+    """A baseline of many streams, and one that many processes learn into."""
+    found, missing = kept(), lost()
+    record["store"] = {**found._asdict(), "lost": missing}
+    print(f"\n== a baseline of {STREAMS:,} streams")
+    print(f"octets of the median stream {found.octets:.0f}; open after {found.file:.2f} s of a file, ", end="")
+    print(f"{found.live:.3f} s of a database; its first stranger {found.stranger:.2f} s")
+    for name, value in found._asdict().items():
+        yield Verdict(f"baseline of {STREAMS:,} streams, {name}", value, goals.STORE[name])
+    yield Verdict(f"messages lost by {PROCESSES} processes in one database", missing, 0)
 
 
 def _growth(plan: Plan, record: dict[str, Any], only: str) -> Iterator[Verdict]:

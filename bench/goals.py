@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["BREADTH", "GOALS", "IMPORT", "NEXT", "PLUGIN", "SIZE", "WHOLE", "Verdict"]
+__all__ = ["BREADTH", "GOALS", "IMPORT", "NEXT", "PLUGIN", "SIZE", "STORE", "WHOLE", "Verdict"]
 
 GOALS = {"model": {"a": 1.3, "b": 1.3, "c": 2.5}, "check": {"a": 1.5, "b": 1.5, "c": 2.5}}
 """Ratio to the reference, by contestant and kind."""
@@ -20,6 +20,10 @@ IMPORT = 1.5
 """What `import headerguard` may cost, as a multiple of `import email.message`."""
 PLUGIN = 5.0
 """Milliseconds of processor time that the pytest plugin may add to a run that does not use it."""
+
+STORE = {"octets": 4096.0, "file": 1.0, "live": 1.0, "stranger": 1.0}
+"""What a baseline of 10,000 streams may cost: octets of the median stream; seconds of processor time until a file and a
+database are open, and until the first stranger has been compared with all names in it."""
 
 
 class Verdict(NamedTuple):

@@ -133,6 +133,21 @@ def test_the_catalogue_is_cut_to_the_standards(bench: Bench) -> None:
         assert Message.from_bytes(b"X-MC-BccAddress: (c) a@b.example").hidden == ("a@b.example",)
 
 
+def test_no_message_is_lost_to_another_process(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert bench.store.lost(messages=4) == 0
+    monkeypatch.setattr(bench.store, "PROCESSES", bench.store.PROCESSES - 1)
+    learning = bench.store._LEARNING.replace("range(messages)", "range(messages - 1)")
+    monkeypatch.setattr(bench.store, "_LEARNING", learning)
+    assert bench.store.lost(messages=4) == bench.store.PROCESSES
+
+
+def test_what_is_kept_is_measured_on_streams_that_have_run(bench: Bench) -> None:
+    few = bench.store._baseline(8)
+    assert {profile.messages for profile in few.streams.values()} == {4000}
+    assert sum(profile.roles["to"].values is None for profile in few.streams.values()) == 4
+    assert bench.store.kept(8).octets > 1000
+
+
 def test_only_a_gate_fails(bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     held, missed = (bench.goals.Verdict("a figure", value, 1.3) for value in (1.3, 1.31))
     file = tmp_path / "figures.json"
