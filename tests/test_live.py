@@ -218,6 +218,16 @@ def test_eight_processes_lose_no_count(path: Path) -> None:
     assert riders.messages == riders.count("a@agency.example") == 8 * 60
 
 
+def test_a_file_that_another_process_has_only_just_made_is_written_all_the_same(path: Path) -> None:
+    path.touch()
+    baseline = LiveBaseline(path, KEY)
+    learn(baseline, range(3))
+    assert baseline.accounts_of(receipt(0).levels[0]) != {}  # it reads an empty file before it writes
+    assert not baseline.has_seen("shop.example")
+    baseline.close()
+    assert LiveBaseline(path, KEY).streams["-/tag:receipt"].messages == 3
+
+
 def test_a_process_that_is_killed_loses_its_last_batch_at_most_and_damages_nothing(path: Path) -> None:
     batch = 20
     for number in range(4):

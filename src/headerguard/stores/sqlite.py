@@ -73,6 +73,8 @@ class Database:
     def _connected(self, *, new: bool = False) -> sqlite3.Connection | None:
         """The connection of this process; None where there is no file, and it is not to be made."""
         if self._connection is not None and self._process == os.getpid():
+            if new and _is_empty(self._connection):  # it was read while another process had only just made it
+                _create(self._connection)
             return self._connection
         if not new and not os.path.exists(self.path):
             return None
@@ -88,7 +90,7 @@ class Database:
 
     def _prepare(self, connection: sqlite3.Connection, new: bool) -> None:
         application, schema = (_pragma(connection, name) for name in ("application_id", "user_version"))
-        empty = not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        empty = _is_empty(connection)
         if empty and new:
             _create(connection)
         elif not empty and application != _APPLICATION:
@@ -144,7 +146,7 @@ class Database:
     def _select(self, columns: str, where: str, values: list[Any]) -> list[Any]:
         with self._saying("read"):
             connection = self._connected()
-            if connection is None or not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+            if connection is None or _is_empty(connection):
                 return [(0,)] if columns.startswith("coalesce") else []
             return connection.execute(f"SELECT {columns} FROM record WHERE {where}", values).fetchall()
 
@@ -187,11 +189,15 @@ class Database:
             self._connection = None
 
 
+def _is_empty(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None
+
+
 def _create(connection: sqlite3.Connection) -> None:
     """Make the tables, unless another process was quicker."""
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("BEGIN IMMEDIATE")
-    if not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+    if _is_empty(connection):
         for statement in filter(str.strip, _TABLES.split(";")):
             connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {_APPLICATION}")
