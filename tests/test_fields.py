@@ -231,6 +231,7 @@ def paths(path: str) -> set[str]:
         ("list-bounces+mary-ann=client.example@lists.example", {"envelope mary-ann@client.example"}),
         ("list-return-17-jane=client.example@lists.example", {"envelope jane@client.example"}),
         ("bounce+8a3f2c.bd0e-jane=client.example@mg.example", {"envelope jane@client.example"}),
+        ("b+ecdffbfe-jane=client.example@mg.example", {"envelope jane@client.example"}),
         ("bounces-a=b=client.example@lists.example", {"envelope a=b@client.example"}),
         ("list-owner-mary-ann=client.example@lists.example", {"envelope mary-ann@client.example"}),
         ("list+bounces-17-mary-ann+news=client.example@lists.example", {"envelope mary-ann+news@client.example"}),

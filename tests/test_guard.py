@@ -750,6 +750,19 @@ def test_own_domains_are_familiar() -> None:
     assert found(guard.check(routine(99, "Bcc: copy@mail.arxx.example")), "unfamiliar-blind-recipient") == []
 
 
+def test_a_stranger_whom_nobody_declared_is_one_subject_whichever_rule_speaks() -> None:
+    guard = Guard()
+    routine = b"From: shop@shop.example\r\nTo: jane@client.example\r\nX-MC-Template: receipt\r\n"
+    for number in range(21):
+        report = guard.observe(
+            routine + b"Bcc: copy@archive.example\r\n\r\n", recipients=["jane@client.example"], blind=[]
+        )
+        assert {finding.subject for finding in report.findings} == {"copy@archive.example"}, number
+    assert {"unexpected-recipient", "unfamiliar-blind-recipient"} <= {finding.rule for finding in report.findings}
+    unbound = guard.check(routine + b"Bcc: copy@archive.example\r\n\r\n")
+    assert "archive.example" in {finding.subject for finding in unbound.findings}
+
+
 def test_what_is_declared_or_expected_is_familiar() -> None:
     guard = trained()
     octets = routine(99, "Cc: team@partner.example")

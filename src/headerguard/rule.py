@@ -198,6 +198,14 @@ class Known:
             recipient.address
         )
 
+    def stranger(self, sighting: Sighting) -> str:
+        """Who it is that is strange: the registrable domain, so that one incident covers every address there.
+
+        Where somebody declared who may stand there it is the address, as it is for `unexpected-recipient`.
+        """
+        address = sighting.address
+        return str(address) if self.declared.bound(sighting.role) is not None else self.registrable(address)
+
     def p_value(self, role: Role, domain: str) -> float | None:
         """How rare a registrable domain is in a role of this stream: the share of clean messages at least as unusual.
 

@@ -52,12 +52,12 @@ class _UnfamiliarDomain(Rule):
         return odds is not None if sighting.role in VISIBLE else odds is None or odds <= known.rate
 
     def judged(self, sighting: Sighting, known: Known) -> Finding:
-        """The finding; its subject is the registrable domain, so one incident covers every address there."""
+        """The finding."""
         domain = known.registrable(sighting.address)
         return self.finding(
             sighting,
             f"{sighting.field} names {domain}, which {known.level} has never shown there",
-            subject=domain,
+            subject=known.stranger(sighting),
             history=known.history(sighting.role),
             p_value=known.p_value(sighting.role, domain),
         )
@@ -134,7 +134,7 @@ class UnfamiliarBlindRecipient(_UnfamiliarDomain):
         return self.finding(
             surest,
             f"a hidden copy to {domain}, {_HOW.get(surest.role, 'in the envelope alone')}{by}",
-            subject=domain,
+            subject=known.stranger(surest),
             also=[s for s in recipient.sightings if s is not surest],
             severity=severity,
             layer=layer_of(recipient, message.stage),
