@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from headerguard.config import parse
+from headerguard.expectation import Expectations
+from headerguard.fields import Role
 from headerguard.finding import Finding, Severity
 from headerguard.guard import Guard
 from headerguard.message import Message, Stage
@@ -132,6 +134,172 @@ LINK = "List-Unsubscribe: <https://u.esp.example/1>, <mailto:leave@esp.example>"
 def test_unfamiliar_tracking_host(known: str, line: str, found: list[str]) -> None:
     guard = taught("unfamiliar-tracking-host", known)
     assert [subject for subject, _ in judged(guard, JANE, line)] == found
+
+
+# ---- unfamiliar-signing-domain -----------------------------------------------------------------------------------
+
+
+def signed(*domains: str, selector: str = "k1") -> list[str]:
+    return [f"DKIM-Signature: v=1; a=rsa-sha256; d={name};\r\n s={selector}; b=c2ln" for name in domains]
+
+
+@pytest.mark.parametrize(
+    ("known", "lines", "found"),
+    [
+        (signed("esp.example"), signed(ARXX), [(ARXX, Severity.MEDIUM)]),
+        (signed("esp.example"), [f"DKIM-Signature: v=1; i=@mail.{ARXX}; s=k1; b=c2ln"], [(ARXX, Severity.MEDIUM)]),
+        (signed("esp.example"), [f"DomainKey-Signature: a=rsa-sha1; d={ARXX}; s=k1; b=c2ln"], [(ARXX, Severity.MEDIUM)]),
+        # a new key, a subdomain, one's own, no signature at all
+        (signed("esp.example"), signed("esp.example", selector="k2"), []),
+        (signed("esp.example"), signed("mail.esp.example"), []),
+        (signed("esp.example"), signed("shop.example"), []),
+        (signed("esp.example"), [], []),
+        # somebody signs as well, as forwarders do
+        (signed("esp.example"), signed("esp.example", ARXX), [(ARXX, Severity.LOW)]),
+        # who is known for bounces is no stranger
+        (["Return-Path: <b@bounce.example>", *signed("esp.example")], signed("bounce.example"), []),
+        (["Reply-To: help@desk.example", *signed("esp.example")], signed("desk.example"), [("desk.example", Severity.MEDIUM)]),
+        # never signed: signing is no harm, asking an ESP for a stranger's is
+        ([], signed("shop.example"), []),
+        ([], signed(ARXX), [(ARXX, Severity.LOW)]),
+        ([], [f"X-MC-SigningDomain: {ARXX}"], [(ARXX, Severity.MEDIUM)]),
+        ([], [f'X-SMTPAPI: {{"filters": {{"dkim": {{"settings": {{"domain": "{ARXX}"}}}}}}}}'], [(ARXX, Severity.MEDIUM)]),
+        ([], [f'X-SMTPAPI: {{"filters": {{"spamcheck": {{"settings": {{"url": "https://{ARXX}/in"}}}}}}}}'], []),
+        # signed for every tenant
+        (signed("tenant-{n}.example"), signed(ARXX), []),
+    ],
+)  # fmt: skip
+def test_unfamiliar_signing_domain(known: list[str], lines: list[str], found: list[tuple[str, Severity]]) -> None:
+    assert judged(taught("unfamiliar-signing-domain", *known), JANE, *lines) == found
+
+
+def test_who_signs_for_the_author_is_no_stranger_and_another_rule_looks_at_the_author() -> None:
+    guard = taught("unfamiliar-signing-domain", *signed("esp.example"))
+    tenant = octets("From: shop@tenant.example", JANE, TAG, *signed("tenant.example"))
+    assert guard.check(tenant).findings == ()
+
+
+def test_a_stream_that_begins_to_be_signed_is_one_remark() -> None:
+    guard = taught("unfamiliar-signing-domain")
+    told = [guard.observe(octets(SHOP, JANE, TAG, *signed("esp.example"))).findings for _ in range(30)]
+    assert [len(findings) for findings in told] == [1] + [0] * 29
+
+
+def test_what_signs_a_flagged_message_is_not_learned() -> None:
+    guard = taught("unfamiliar-signing-domain", *signed("esp.example"))
+    for _ in range(3):
+        report = guard.observe(octets(SHOP, JANE, TAG, *signed(ARXX)))
+        assert [finding.rule for finding in report.findings] == ["unfamiliar-signing-domain"]
+    profile = guard.baseline.streams["-/tag:receipt"]
+    assert profile.values("signing domain") == frozenset({"esp.example"})
+
+
+# ---- unfamiliar-relay --------------------------------------------------------------------------------------------
+
+BOUNDARY = {"boundary": ["mx.shop.example"]}
+ABOVE = "Received: from out{n}.esp.example by mx.archive.example; Sun, 7 Aug 2022 10:00:05 +0000"
+OWN = "Received: from app-{n}.shop.example (HELO x) by mx.shop.example; Sun, 7 Aug 2022 10:00:00 +0000"
+BELOW = "Received: from laptop{n}.home-{n}.example by app-{n}.shop.example; Sun, 7 Aug 2022 09:59:00 +0000"
+
+
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        ([ABOVE, OWN, BELOW], []),
+        ([ABOVE.replace("esp.example", ARXX), OWN, BELOW], [ARXX]),
+        ([ABOVE.replace("mx.archive.example", f"mx.{ARXX}"), OWN, BELOW], [ARXX]),
+        ([f"Received: from esp.example by {ARXX}; x", ABOVE.replace("esp.example", ARXX), OWN], [ARXX]),
+        ([ABOVE, OWN.replace("app-{n}.shop.example", ARXX), BELOW], [ARXX]),
+        # who has no name, or is called like the house; what nobody vouches for
+        ([ABOVE.replace("out{n}.esp.example", "[192.0.2.7]"), OWN, BELOW], []),
+        ([ABOVE, OWN, BELOW.replace("laptop{n}.home-{n}.example", ARXX)], []),
+        ([ABOVE.replace("esp.example", ARXX)], []),
+    ],
+)
+def test_unfamiliar_relay(lines: list[str], found: list[str]) -> None:
+    guard = taught("unfamiliar-relay", ABOVE, OWN, BELOW, config=BOUNDARY)
+    shown = guard.baseline.streams["-/tag:receipt"].values("relay host")
+    assert shown == frozenset({"shop.example", "esp.example", "archive.example"})
+    assert [subject for subject, _ in judged(guard, *(line.format(n=7) for line in lines), JANE)] == found
+
+
+def test_without_a_boundary_no_relay_is_learned_or_judged() -> None:
+    guard = taught("unfamiliar-relay", ABOVE, OWN)
+    assert "relay host" not in guard.baseline.streams["-/tag:receipt"].roles
+    bounded = taught("unfamiliar-relay", ABOVE, OWN, config=BOUNDARY)
+    other = Guard(guard.rules, baseline=bounded.baseline)
+    assert judged(other, ABOVE.format(n=1).replace("esp.example", ARXX), OWN.format(n=1), JANE) == []
+
+
+def test_ways_that_end_at_every_customer_are_not_judged() -> None:
+    guard = taught("unfamiliar-relay", ABOVE.replace("archive", "client-{n}"), OWN, config=BOUNDARY)
+    assert judged(guard, ABOVE.format(n=1).replace("esp.example", ARXX), OWN.format(n=1), JANE) == []
+
+
+# ---- unfamiliar-stream -------------------------------------------------------------------------------------------
+
+
+def dated(day: int, tag: str, *lines: str) -> bytes:
+    return octets(f"Date: {day} Mar 2026 10:00:00 +0000", SHOP, JANE, f"X-PM-Tag: {tag}", *lines)
+
+
+def aged(count: int = 100, **options: int) -> Guard:
+    """A guard of an account that has sent the same two streams for a while."""
+    guard = Guard([BY_ID["unfamiliar-stream"](**{"least": 100, **options})])
+    guard.learn(dated(1 + number % 2, "receipt" if number % 3 else "welcome") for number in range(count))
+    return guard
+
+
+def told(guard: Guard, *messages: bytes, **arguments: Any) -> list[str]:
+    return [finding.subject for message in messages for finding in guard.observe(message, **arguments).findings]
+
+
+def test_a_new_stream_is_told_once() -> None:
+    guard = aged()
+    assert told(guard, dated(20, "receipt")) == []
+    assert told(guard, *[dated(20, "gift-card")] * 3, dated(21, "gift-card")) == ["tag:gift-card"]
+    assert told(guard, octets(SHOP, JANE, "Subject: hello"), octets(SHOP, JANE, "X-PM-Tag: undated")) == []
+
+
+def test_a_day_of_deployment_is_one_remark() -> None:
+    guard = aged()
+    day = [dated(20, f"new-{number}") for number in range(30)]
+    assert told(guard, *day) == ["tag:new-0"]
+    assert told(guard, dated(22, "again")) == []
+    assert told(guard, dated(29, "later")) == ["tag:later"]
+
+
+@pytest.mark.parametrize(
+    ("guard", "day", "account"),
+    [
+        (aged(count=99), 20, None),  # too little is known
+        (aged(), 7, None),  # its streams are new themselves
+        (aged(), 20, "another"),
+        (aged(quiet=20), 20, None),
+    ],
+)
+def test_an_account_of_which_too_little_is_known_says_nothing(guard: Guard, day: int, account: str | None) -> None:
+    assert told(guard, dated(day, "gift-card"), account=account) == []
+
+
+def test_a_clock_that_jumped_hides_no_later_stream() -> None:
+    guard = aged()
+    guard.learn([octets("Date: 1 Mar 2099 10:00:00 +0000", SHOP, JANE, "X-PM-Tag: future")])
+    assert told(guard, dated(20, "gift-card")) == ["tag:gift-card"]
+
+
+def test_an_account_with_streams_without_number_says_nothing() -> None:
+    guard = aged(quiet=0)
+    guard.learn(dated(1, f"{name:x}-run") for name in range(0xABC000, 0xABC000 + 300))
+    assert guard.baseline.streams["-/account:"].roles["stream"].values is None
+    assert told(guard, dated(20, "gift-card")) == []
+
+
+def test_where_tests_say_which_streams_there_are_the_file_is_asked() -> None:
+    guard = aged()
+    expectations = Expectations({"tag:receipt": {Role.TO: 1}})
+    asked = Guard(guard.rules, baseline=guard.baseline, expectations=expectations)
+    assert told(asked, dated(20, "gift-card")) == []
 
 
 # ---- exposed-recipients ------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from headerguard import stores
 from headerguard.address import BUNDLED, Address, SuffixList
 from headerguard.address_list import Tier
 from headerguard.errors import BaselineError
-from headerguard.fields import HIDDEN, MARKED, Role
+from headerguard.fields import HIDDEN, MARKED, SIGNED, Role
 from headerguard.lists import FREEMAIL
 from headerguard.message import Mark, Message, Sighting
 from headerguard.novelty import JUDGED, Novelty, shipped
@@ -29,10 +29,13 @@ from headerguard.profile import (
     FLAGGED,
     LEARNED_ROLES,
     PARTIES,
+    RELAY_HOST,
     SEAL,
     SETTING,
     SHAPES,
     SHOWN,
+    SIGNER,
+    STREAM,
     TRACKING_HOST,
     MalformedError,
     Profile,
@@ -45,7 +48,7 @@ from headerguard.profile import (
 )
 from headerguard.pseudonym import NULL_PATH, Pseudonyms, is_kept, of_this_process
 from headerguard.riders import Riders, company_of, riders_at, riders_record
-from headerguard.stream import Level, level_key
+from headerguard.stream import NAMED, Level, level_key
 
 if TYPE_CHECKING:
     from headerguard.lookalike import Lookalikes
@@ -64,7 +67,6 @@ _OURS = LEARNED_ROLES - {Role.TO, Role.CC, Role.RESENT_TO, Role.RESENT_CC}
 """Those that whoever is written to has no part in."""
 _RETURNED = frozenset((Role.REPLY, Role.RECEIPT, Role.BOUNCE))
 """Those whose addresses may hold a number or a recipient, and are the same mailbox for all that."""
-_NAMED = frozenset(("stream", "template", "campaign", "tag", "list"))
 
 
 class Baseline:
@@ -119,7 +121,7 @@ class Baseline:
             self._homes = {}
             for key in self.streams:
                 self._homes.setdefault(key.partition("/")[2], set()).add(key)
-        keys = self._homes.get(level.key.partition("/")[2], ()) if level.kind in _NAMED else ()
+        keys = self._homes.get(level.key.partition("/")[2], ()) if level.kind in NAMED else ()
         return {key: self.streams[key].messages for key in keys if key in self.streams}
 
     def odds(self, profile: Profile, role: Role, domain: str) -> float | None:
@@ -255,8 +257,10 @@ class Baseline:
                 addresses.setdefault(role, set()).add(self.pseudonym(role, address))
         if SHAPE not in without and profiles and (finest := profiles[0]):
             self._learn_novelty(finest, roles, aside)
+        account = profiles[-1] if levels and levels[-1].kind == "account" else None
         for profile in learning:
-            self._vouch(profile, profile.learn(roles, day, addresses), roles)
+            told = roles if profile is not account else {**roles, STREAM: {levels[0].name}}
+            self._vouch(profile, profile.learn(told, day, addresses), roles)
         if self._shown is not None:
             self._shown.update(value for role in roles.keys() & _OURS for value in roles[role])
         if self._lookalikes is not None:
@@ -526,7 +530,7 @@ def _collector_at_rest() -> Iterator[None]:
 def _company_places(account: str | None, stream: Level | None) -> Iterator[str]:
     """Where company is looked at: the account as a whole, and what has a name in it."""
     yield level_key(account, "account:")
-    if stream is not None and stream.kind in _NAMED:
+    if stream is not None and stream.kind in NAMED:
         yield stream.key
 
 
@@ -544,6 +548,8 @@ def _stated(
             stated[SEAL] = {str(message.stage)}
     for mark in message.marks_of(MARKED):
         role, value = known = mark_known(mark, suffixes)
+        if role == RELAY_HOST and hearsay is None:
+            continue  # without a boundary nobody vouches for any of the trace
         if role and known not in without and not (hearsay and hearsay(mark)):
             stated.setdefault(role, set()).add(value)
     return stated
@@ -555,6 +561,10 @@ def mark_known(mark: Mark, suffixes: SuffixList) -> tuple[str, str]:
         return mark.kind, mark.value
     if mark.role is Role.TRACKING:
         return TRACKING_HOST, suffixes.registrable_domain(mark.value)
+    if mark.kind == "host" and mark.field in SIGNED:
+        return SIGNER, suffixes.registrable_domain(mark.value)
+    if mark.kind == "host" and mark.field == "received":
+        return RELAY_HOST, suffixes.registrable_domain(mark.value)
     return "", mark.value
 
 

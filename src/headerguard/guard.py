@@ -280,6 +280,7 @@ class Guard:
             partners=self._partners,
             freemail=self.config.freemail,
             disposable=self.config.disposable,
+            bounded=bool(self.config.boundary),
             _near=self._near,
         )
 
@@ -306,7 +307,7 @@ class Guard:
             place.span is not None
             and place.span[0] >= end
             and place.field in CATALOGUE
-            and CATALOGUE[place.field].stage == "delivered"
+            and (place.field == "received" or CATALOGUE[place.field].stage == "delivered")
         )
 
     def _concerned(self, message: Message, known: Known) -> tuple[tuple[Rule, ...], tuple[Skipped, ...]]:

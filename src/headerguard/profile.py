@@ -31,10 +31,13 @@ __all__ = [
     "FLAGGED",
     "LEARNED_ROLES",
     "PARTIES",
+    "RELAY_HOST",
     "SEAL",
     "SETTING",
     "SHAPES",
     "SHOWN",
+    "SIGNER",
+    "STREAM",
     "TRACKING_HOST",
     "MalformedError",
     "Profile",
@@ -87,8 +90,14 @@ ACCOUNT = "account"
 """Learned like a role: the fingerprints of the sending account ("vendor:id")."""
 TRACKING_HOST = "tracking host"
 """Learned like a role: the registrable domains of tracking and unsubscribe hosts."""
+SIGNER = "signing domain"
+"""Learned like a role: the registrable domains that sign the message (RFC 6376, d= and i=)."""
+RELAY_HOST = "relay host"
+"""Learned like a role: the registrable domains of the hosts that the trace names, as far up as own relays vouch for."""
 SETTING = "setting"
 """Learned like a role: what an account at an ESP is set to do, value by value."""
+STREAM = "stream"
+"""Learned like a role, of an account as a whole: the names of its streams."""
 PARTIES = "parties"
 """Learned like a role: how many unrelated parties a message shows, as a bucket; one or none is "1"."""
 CONCEALED = "hidden"
@@ -559,7 +568,21 @@ def _whole(value: Any, where: str) -> int:
 
 
 _KEPT_ROLES = frozenset(
-    (*Role, ACCOUNT, TRACKING_HOST, SETTING, PARTIES, CONCEALED, SHOWN, SEAL, BROKEN, *FLAGGED.values())
+    (
+        *Role,
+        ACCOUNT,
+        TRACKING_HOST,
+        SIGNER,
+        RELAY_HOST,
+        SETTING,
+        STREAM,
+        PARTIES,
+        CONCEALED,
+        SHOWN,
+        SEAL,
+        BROKEN,
+        *FLAGGED.values(),
+    )
 )
 
 

@@ -108,6 +108,8 @@ class Known:
     """Domains that give a mailbox to everybody."""
     disposable: DomainList = DISPOSABLE
     """Domains of mailboxes that are thrown away."""
+    bounded: bool = False
+    """Whether own relays are configured, so that the trace above them can be believed."""
     _near: list[Lookalikes] = field(default_factory=list, compare=False, repr=False)
 
     def is_stranger(self, sighting: Sighting) -> bool:

@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeGuard
 from headerguard.address_list import Tier, lex
 from headerguard.header import Header, decode_octets, decode_words
 
-__all__ = ["Level", "level_key", "level_of", "levels", "mask"]
+__all__ = ["NAMED", "Level", "level_key", "level_of", "levels", "mask"]
 
 
 class Level(NamedTuple):
@@ -63,7 +63,9 @@ def level_key(account: str | None, stream: str) -> str:
     return level_of(stream, account).key
 
 
-_KINDS = frozenset(("stream", "template", "campaign", "tag", "list", "author", "subject", "account"))
+NAMED = frozenset(("stream", "template", "campaign", "tag", "list"))
+"""Kinds of levels that somebody gave a name, in the order in which they are finer."""
+_KINDS = NAMED | {"author", "subject", "account"}
 
 
 def _before_bar(value: str) -> str:

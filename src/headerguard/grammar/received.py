@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 from headerguard.address_list import Mailbox, Reading, Tier, lex
 from headerguard.grammar.free_text import addresses_in
-from headerguard.grammar.name import Name, account_of
+from headerguard.grammar.name import Name, account_of, host_of
 from headerguard.grammar.packed import base64_text
+from headerguard.role import Role
 
 __all__ = ["received", "received_by"]
 
@@ -56,9 +57,24 @@ def _mentions(text: str, start: int, end: int) -> Iterator[Mailbox]:
 _SENDGRID_HOP = re.compile(r"from ([A-Za-z0-9+/]{8,14}={0,2}) \(unknown\)\s+by \S{1,255} \(SG\) with HTTP")
 
 
+_HOP = re.compile(r"(?:\A|[ \t\r\n])(from|by)[ \t\r\n]++([^\s;()\[\]]{1,255})", re.IGNORECASE)
+_NUMBERS = re.compile(r"[\d.]+")
+
+
 def received_by(value: str) -> Iterator[Name]:
-    """The user id that SendGrid writes in place of a host (seen in delivered mail)."""
-    if "(SG)" in value and (found := _SENDGRID_HOP.match(value)):
-        user = base64_text(found[1])
+    """The hosts of the first "from" and "by" that have a name (RFC 5321 section 4.4).
+
+    SendGrid writes a user id in place of a host (seen in delivered mail).
+    """
+    left = {"from", "by"}
+    for found in _HOP.finditer(value):
+        if (clause := found[1].lower()) in left:
+            left.remove(clause)
+            if not _NUMBERS.fullmatch(found[2]):
+                yield from host_of(found[2], Role.RELAY)
+            if not left:
+                break
+    if "(SG)" in value and (hop := _SENDGRID_HOP.match(value)):
+        user = base64_text(hop[1])
         if user.isdigit():
             yield from account_of("sendgrid", user)

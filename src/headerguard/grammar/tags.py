@@ -25,18 +25,22 @@ def dkim(value: str) -> Iterator[Name]:
     others: list[str] = []
     for part in value.split(";"):
         tag, _, text = part.partition("=")
-        tag, text = tag.strip(), re.sub(r"\s+", "", text)
+        tag = tag.strip()
+        if tag in _NAMING:
+            text = re.sub(r"\s+", "", text)
         if tag == "z":
             named += scan(_quoted(f"{text} {part}"), Role.MENTIONED)
         else:
             named += hosts(text) if tag == "d" else ()
             if tag == "i" and text.count("@") == 1:
                 named += [Name("address", _quoted(text))] if text[0] != "@" else hosts(text[1:])
-            else:
+            elif any(sign in part for sign in _SIGNS):  # not the signature itself, the longest part of all
                 others.append(part)
-    return rest(others, named)
+    return rest(others, named) if others else iter(named)
 
 
+_NAMING = frozenset(("d", "i", "z"))
+_SIGNS = ("@", "%40")
 _ASSERTED = {"smtp.mailfrom", "header.i", "smtp.auth"}
 
 

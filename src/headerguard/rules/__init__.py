@@ -48,6 +48,9 @@ from headerguard.rules.unfamiliar_domain import (
     UnfamiliarRecipient,
     UnfamiliarReplyPath,
 )
+from headerguard.rules.unfamiliar_relay import UnfamiliarRelay
+from headerguard.rules.unfamiliar_signing_domain import UnfamiliarSigningDomain
+from headerguard.rules.unfamiliar_stream import UnfamiliarStream
 from headerguard.rules.unfamiliar_tracking_host import UnfamiliarTrackingHost
 from headerguard.rules.unnamed_envelope_recipient import UnnamedEnvelopeRecipient
 from headerguard.rules.unrecorded_stream import UnrecordedStream
@@ -82,6 +85,8 @@ BUILTIN: tuple[type[Rule], ...] = (
     UnfamiliarReplyPath,
     UnfamiliarBouncePath,
     UnfamiliarTrackingHost,
+    UnfamiliarSigningDomain,
+    UnfamiliarRelay,
     ForwardingTrace,
     MailtoRecipient,
     ControlRecipient,
@@ -90,6 +95,7 @@ BUILTIN: tuple[type[Rule], ...] = (
     UnnamedEnvelopeRecipient,
     MissingEnvelopeRecipient,
     UnrecordedStream,
+    UnfamiliarStream,
     DisclosedBlindRecipient,
     RepeatedField,
     HiddenField,
