@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headerguard import Baseline, Guard, Message, Role
-from headerguard.novelty import JUDGED, WEIGHT, Calm, Novelty, Trend, shipped
+from headerguard.novelty import JUDGED, WEIGHT, Calm, Novelty, Surprises, Trend, shipped
 
 DAY = date(2026, 3, 1)
 _ROLES = sorted(JUDGED)
@@ -163,6 +163,30 @@ def test_a_finding_says_how_rare_it_is() -> None:
     known = guard.baseline
     assert known.odds(known.streams["-/template:receipt"], Role.BCC, "shop.example") == 1
     assert known.odds(known.streams["-/template:receipt"], Role.TO, "arxxwalls.com") is None
+
+
+def test_odds_that_the_site_has_not_earned_are_said_to_be_shipped() -> None:
+    """The guard has seen 30 messages; of themselves they tell of one in 31. Then it has seen as many as the prior."""
+    guard = Guard()
+    guard.learn(receipt(number) for number in range(30))
+    leaky = receipt(99).replace(b"audit@shop.example", b"copy@arxxwalls.com")
+    (young,) = [f for f in guard.check(leaky).findings if f.rule == "unfamiliar-blind-recipient"]
+    assert young.prior
+    assert young.p_value is not None
+    guard.baseline.novelty.surprises[Calm.CALM] = Surprises(WEIGHT)
+    (old,) = [f for f in guard.check(leaky).findings if f.rule == "unfamiliar-blind-recipient"]
+    assert old.p_value is not None
+    assert old.p_value < young.p_value
+    assert not old.prior
+
+
+@pytest.mark.parametrize(("messages", "borrowed"), [(0, True), (48, True), (49, False), (10_000, False)])
+def test_half_as_many_messages_tell_of_one_in_a_hundred(messages: int, borrowed: bool) -> None:
+    site = Novelty(shipped())
+    site.surprises[Calm.CALM] = Surprises(messages)
+    assert site.is_borrowed(0.01) is borrowed
+    site.prior = None
+    assert not site.is_borrowed(0.01)
 
 
 def test_the_chosen_rate_is_kept() -> None:

@@ -52,6 +52,7 @@ def test_a_finding_is_an_annotation_at_its_line() -> None:
         (at(message, "copy@arxxwalls.com", "bcc", "bcc[1]"),),
         stream="receipts",
         p_value=3.2e-5,
+        prior=True,
         history=HISTORY,
     )
     assert commands(Report(message, (finding,))) == [
@@ -62,7 +63,7 @@ def test_a_finding_is_an_annotation_at_its_line() -> None:
             "bcc[1]  copy@arxxwalls.com\n"
             "1,904 messages of this stream since 2026-03-01 (last clean one 2026-11-22);"
             " bcc so far: audit@shop.example\n"
-            "1 in 31,000 messages\n"
+            "1 in 31,000 messages (shipped prior)\n"
             "mail/0412.eml of stream 'receipts'",
         )
     ]

@@ -93,6 +93,7 @@ def test_a_report_field_by_field() -> None:
         stream="receipts",
         layer="application",
         p_value=3.2e-5,
+        prior=True,
         history=History(1904, date(2026, 3, 1), date(2026, 11, 22), ("audit@shop.example",), "arxwalls.com"),
     )
     report = Report(message, (finding,), (Skipped("a", "b"),), (Failure("c", "d"),), (), ("e",), ("f",))
@@ -111,6 +112,7 @@ def test_a_report_field_by_field() -> None:
                 "severity": "high",
                 "summary": "a hidden copy",
                 "p_value": 3.2e-5,
+                "prior": True,
                 "layer": "application",
                 "account": "shop",
                 "stream": "receipts",

@@ -69,6 +69,7 @@ def test_a_result_says_all_there_is_to_say() -> None:
         stream="receipts",
         layer="application",
         p_value=3.2e-5,
+        prior=True,
         history=HISTORY,
     )
     assert result_of(Report(message, (finding,), blind_spots=("one",))) == {
@@ -77,7 +78,7 @@ def test_a_result_says_all_there_is_to_say() -> None:
         "level": "error",
         "message": {
             "text": "a hidden copy; 1,904 messages of this stream since 2026-03-01 (last clean one 2026-11-22);"
-            " bcc so far: audit@shop.example; 1 in 31,000 messages"
+            " bcc so far: audit@shop.example; 1 in 31,000 messages (shipped prior)"
         },
         "locations": [
             {
@@ -103,7 +104,7 @@ def test_a_result_says_all_there_is_to_say() -> None:
             "layer": "application",
             "stage": "submitted",
             "stream": "receipts",
-            "odds": "1 in 31,000 messages",
+            "odds": "1 in 31,000 messages (shipped prior)",
             "blindSpots": ["one"],
         },
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
@@ -354,12 +355,14 @@ def test_all_that_a_finding_rests_on() -> None:
         (at(message, "copy@arxxwalls.com", "bcc", "bcc[1]", "it is new"), *places),
         layer="relay",
         p_value=3.2e-5,
+        prior=True,
         history=History(1, None, None, (), "arxwalls.com"),
     )
+    assert "             odds: 1 in 31,000 messages" in lines(one(message, replace(finding, prior=False)))
     assert lines(one(message, finding))[5:14] == [
         "       some-rule (high): a copy",
         "             1 message of this stream; most like arxwalls.com",
-        "             odds: 1 in 31,000 messages",
+        "             odds: 1 in 31,000 messages (shipped prior)",
         "             got in at: relay, as far as a copy of stage submitted shows",
         "             here: it is new",
         "             also at envelope[0]: r0@x.example",
@@ -393,6 +396,7 @@ def test_a_stream_without_history_says_so() -> None:
 )
 def test_odds(p_value: float | None, said: str) -> None:
     assert odds(p_value) == said
+    assert odds(p_value, prior=True) == (f"{said} (shipped prior)" if said else "")
 
 
 # ---- what to type next

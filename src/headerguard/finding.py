@@ -99,6 +99,8 @@ class Finding:
     """What was known before; None where no history was asked."""
     expected: str = ""
     """Who was declared or recorded for that place, in words; "" where nobody said."""
+    prior: bool = False
+    """Whether `p_value` rests on the shipped prior, as this site has not seen enough mail to say it by itself."""
 
     @property
     def key(self) -> tuple[str | None, str, str]:

@@ -241,6 +241,7 @@ class Guard:
                 failures.append(Failure(rule.id, f"{type(error).__name__}: {error}"))
         if findings and (hearsay := self._hearsay(message)):
             findings = [finding for finding in findings if not all(map(hearsay, finding.evidence))]
+        findings = list(map(self._attributed, findings))
         found = self._triage.sorted_out(findings, message, finest.name, now) if findings else Sorted()
         spots = tuple(self._blind_spots(message, finest, known))
         failed, allowed, notes, suffixes = tuple(failures), found.allowed, found.notes, self.suffixes
@@ -250,6 +251,11 @@ class Guard:
             message, found.judged, skipped, failed, allowed, spots, notes, suffixes=suffixes, _writer=render
         )
         return report, found.narrow
+
+    def _attributed(self, finding: Finding) -> Finding:
+        """The finding, which says so where its odds are not the site's own yet."""
+        borrowed = finding.p_value is not None and self.baseline.novelty.is_borrowed(finding.p_value)
+        return replace(finding, prior=True) if borrowed else finding
 
     def _known(
         self, levels: Iterable[Level], intent: Declared, message: Message, now: datetime | None

@@ -213,6 +213,13 @@ class Novelty:
         """Clean messages that the odds rest on, those of the prior included."""
         return self._messages(tuple(Calm))
 
+    def is_borrowed(self, p_value: float) -> bool:
+        """Whether its own clean messages are too few to tell half as much, so that it is the prior that says so.
+
+        n of them tell of one in n + 1 at best; so the rarest is its own from where it has seen as many as the prior.
+        """
+        return self.prior is not None and 2 * p_value * (self.messages - self.prior.messages + 1) < 1
+
     # ---- learning
 
     def learn(self, seen: Iterable[tuple[Trend, bool, bool]], calm: Calm) -> None:

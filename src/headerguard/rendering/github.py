@@ -78,7 +78,7 @@ def _annotation(report: Report, number: int, finding: Finding, show: Disclosure)
     stream = stream_of(report)
     where = label(report.message, number)
     where += f" of stream '{_said(show.text(stream), _SOURCE_LIMIT)}'" if stream else ""
-    lines += [history(finding, show), odds(finding.p_value), where]
+    lines += [history(finding, show), odds(finding.p_value, finding.prior), where]
     return _command(
         _KINDS[finding.severity],
         f"{visible(finding.rule)} ({finding.severity})",

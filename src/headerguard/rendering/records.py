@@ -158,6 +158,7 @@ def finding_record(finding: Finding, show: Disclosure) -> Record:
         "severity": str(finding.severity),
         "summary": _said(finding.summary, show),
         "p_value": p_value if p_value is not None and 0 <= p_value <= 1 else None,
+        "prior": finding.prior,
         "layer": encodable(finding.layer),
         "account": _text(finding.account, show),
         "stream": _text(finding.stream, show),

@@ -141,7 +141,7 @@ def _result(report: Report, finding: Finding, rules: _Rules, show: Disclosure) -
 
 def _sentences(finding: Finding, show: Disclosure) -> str:
     """The summary, what was known before, and how rare it is."""
-    parts = [_said(finding.summary, show), history(finding, show), odds(finding.p_value)]
+    parts = [_said(finding.summary, show), history(finding, show), odds(finding.p_value, finding.prior)]
     return _plain("; ".join(filter(None, parts)) or visible(finding.rule))
 
 
@@ -164,7 +164,7 @@ def _properties(report: Report, finding: Finding, show: Disclosure) -> Record:
         "layer": visible(finding.layer),
         "stage": str(report.message.stage),
         "stream": None if stream is None else _said(stream, show),
-        "odds": odds(finding.p_value) or None,
+        "odds": odds(finding.p_value, finding.prior) or None,
         "blindSpots": [_said(text, show) for text in report.blind_spots],
     }
     return {name: value for name, value in properties.items() if value}

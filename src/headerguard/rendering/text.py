@@ -155,7 +155,7 @@ class Block:
             yield known
         if finding.expected:
             yield f"expected: {self._said(finding.expected)}"
-        if rare := odds(finding.p_value):
+        if rare := odds(finding.p_value, finding.prior):
             yield f"odds: {rare}"
         if finding.layer != "unknown":
             stage = self.report.message.stage

@@ -122,14 +122,18 @@ def _value(value: str, show: Disclosure) -> str:
     return visible(cut(show.text(value), address_limit))
 
 
-def odds(p_value: float | None) -> str:
-    """A p-value as people say it, to two digits: "1 in 31,000 messages"; nothing for None."""
+def odds(p_value: float | None, prior: bool = False) -> str:
+    """A p-value as people say it, to two digits: "1 in 31,000 messages"; nothing for None.
+
+    `prior`: it is said what it rests on, as the site has not earned it yet.
+    """
     if p_value is None or not 0 <= p_value <= 1:
         return ""
+    source = " (shipped prior)" if prior else ""
     if p_value < 1e-9:
-        return "less than 1 in 1,000,000,000 messages"
+        return f"less than 1 in 1,000,000,000 messages{source}"
     one_in = float(f"{1 / p_value:.2g}")
-    return f"1 in {one_in:,.0f} messages" if one_in >= 10 else f"1 in {one_in:g} messages"
+    return f"1 in {one_in:,.0f} messages{source}" if one_in >= 10 else f"1 in {one_in:g} messages{source}"
 
 
 def until(report: Report, finding: Finding) -> str:
