@@ -33,7 +33,7 @@ def main() -> int:
     parser.add_argument("--out", required=True)
     options = parser.parse_args()
     scorer = Scorer()
-    for record in sorted(_records(options.files), key=lambda record: (record["date"], record["msgid"])):
+    for record in sorted(records(options.files), key=lambda record: (record["date"], record["msgid"])):
         scorer.observe(record)
     names = sorted(Path(file).name for file in options.files)
     data = {"from": names, "by": "bench/prior.py"} | scorer.baseline.novelty.as_dict()
@@ -46,7 +46,7 @@ def main() -> int:
     return 0
 
 
-def _records(files: Iterable[str]) -> Iterator[dict[str, Any]]:
+def records(files: Iterable[str]) -> Iterator[dict[str, Any]]:
     for file in files:
         with gzip.open(file, "rt", encoding="utf-8") as lines:
             for line in lines:
