@@ -12,7 +12,7 @@ from headerguard.expectation import Expectations
 from headerguard.fields import Role
 from headerguard.finding import Finding, Severity
 from headerguard.guard import Guard
-from headerguard.message import Message, Stage
+from headerguard.message import Mark, Message, Record, Stage
 from headerguard.profile import ENOUGH
 from headerguard.rules import BUILTIN
 
@@ -147,7 +147,8 @@ def signed(*domains: str, selector: str = "k1") -> list[str]:
     ("known", "lines", "found"),
     [
         (signed("esp.example"), signed(ARXX), [(ARXX, Severity.MEDIUM)]),
-        (signed("esp.example"), [f"DKIM-Signature: v=1; i=@mail.{ARXX}; s=k1; b=c2ln"], [(ARXX, Severity.MEDIUM)]),
+        (signed("esp.example"), [f"DKIM-Signature:d={ARXX}; z=To:d=esp.example; b=c2ln"], [(ARXX, Severity.MEDIUM)]),
+        (signed("esp.example"), [f"DKIM-Signature: z=To:d=esp.example; d\r\n =\r\n mail.{ARXX}"], [(ARXX, Severity.MEDIUM)]),
         (signed("esp.example"), [f"DomainKey-Signature: a=rsa-sha1; d={ARXX}; s=k1; b=c2ln"], [(ARXX, Severity.MEDIUM)]),
         # a new key, a subdomain, one's own, no signature at all
         (signed("esp.example"), signed("esp.example", selector="k2"), []),
@@ -179,6 +180,13 @@ def test_who_signs_for_the_author_is_no_stranger_and_another_rule_looks_at_the_a
     assert guard.check(tenant).findings == ()
 
 
+def test_what_an_event_states_is_no_signature() -> None:
+    account = Mark("account", "mandrill:4", Role.IDENTITY, "user_id", 0, None)
+    message = Message.from_items([("From", "a@b.example")], record=Record(marks=(account,)))
+    assert message.marks == (account,)
+    assert message.signers == ()
+
+
 def test_a_stream_that_begins_to_be_signed_is_one_remark() -> None:
     guard = taught("unfamiliar-signing-domain")
     told = [guard.observe(octets(SHOP, JANE, TAG, *signed("esp.example"))).findings for _ in range(30)]
@@ -200,6 +208,25 @@ BOUNDARY = {"boundary": ["mx.shop.example"]}
 ABOVE = "Received: from out{n}.esp.example by mx.archive.example; Sun, 7 Aug 2022 10:00:05 +0000"
 OWN = "Received: from app-{n}.shop.example (HELO x) by mx.shop.example; Sun, 7 Aug 2022 10:00:00 +0000"
 BELOW = "Received: from laptop{n}.home-{n}.example by app-{n}.shop.example; Sun, 7 Aug 2022 09:59:00 +0000"
+
+
+@pytest.mark.parametrize(
+    ("value", "hosts"),
+    [
+        ("from a.example (from c.example by d.example)\r\n\tBY\tb.example; x", ["a.example", "d.example"]),
+        ("from A.example (a [192.0.2.1])\r\n\tby b.example with ESMTP id 1; x", ["a.example", "b.example"]),
+        ("from a.example (SG) by b.example", ["a.example", "b.example"]),
+        ("from [192.0.2.1] by 192.0.2.2 with SMTP", []),
+        ("from localhost (a.example) by relay", []),
+        ("(by qmail) from x by", []),
+        ("from a@b.example by c.example", ["c.example"]),
+        ("", []),
+    ],
+)
+def test_the_hosts_of_a_hop(value: str, hosts: list[str]) -> None:
+    message = Message.from_bytes(octets(f"Received: {value}", SHOP))
+    assert [mark.value for mark in message.hops] == hosts
+    assert {(mark.kind, mark.field) for mark in message.hops} <= {("host", "received")}
 
 
 @pytest.mark.parametrize(

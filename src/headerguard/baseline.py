@@ -17,7 +17,7 @@ from headerguard import stores
 from headerguard.address import BUNDLED, Address, SuffixList
 from headerguard.address_list import Tier
 from headerguard.errors import BaselineError
-from headerguard.fields import HIDDEN, MARKED, SIGNED, Role
+from headerguard.fields import HIDDEN, MARKED, SIGNATURES, SIGNED_FOR, Role
 from headerguard.lists import FREEMAIL
 from headerguard.message import Mark, Message, Sighting
 from headerguard.novelty import JUDGED, Novelty, shipped
@@ -546,10 +546,9 @@ def _stated(
         stated[SHOWN] = {bucket(sum(not recipient.hidden for recipient in message.recipients))}
         if message.seals:
             stated[SEAL] = {str(message.stage)}
-    for mark in message.marks_of(MARKED):
+    hops = message.hops if hearsay is not None else ()  # without a boundary nobody vouches for any of the trace
+    for mark in (*message.marks_of(MARKED), *message.signers, *hops):
         role, value = known = mark_known(mark, suffixes)
-        if role == RELAY_HOST and hearsay is None:
-            continue  # without a boundary nobody vouches for any of the trace
         if role and known not in without and not (hearsay and hearsay(mark)):
             stated.setdefault(role, set()).add(value)
     return stated
@@ -561,9 +560,9 @@ def mark_known(mark: Mark, suffixes: SuffixList) -> tuple[str, str]:
         return mark.kind, mark.value
     if mark.role is Role.TRACKING:
         return TRACKING_HOST, suffixes.registrable_domain(mark.value)
-    if mark.kind == "host" and mark.field in SIGNED:
+    if mark.role is Role.IDENTITY and mark.field in SIGNATURES | SIGNED_FOR:
         return SIGNER, suffixes.registrable_domain(mark.value)
-    if mark.kind == "host" and mark.field == "received":
+    if mark.role is Role.RELAY and mark.field == "received":
         return RELAY_HOST, suffixes.registrable_domain(mark.value)
     return "", mark.value
 

@@ -25,7 +25,8 @@ __all__ = [
     "HIDDEN",
     "MARKED",
     "RECIPIENT",
-    "SIGNED",
+    "SIGNATURES",
+    "SIGNED_FOR",
     "TRACKED",
     "VISIBLE",
     "Entry",
@@ -100,21 +101,21 @@ CATALOGUE: Mapping[str, Entry] = {
 DESTINATION = frozenset(name for name, entry in CATALOGUE.items() if entry.destination)
 """Names of the destination fields."""
 
-SIGNED = frozenset(
-    name
-    for name, entry in CATALOGUE.items()
-    if (entry.grammar == "dkim" and entry.role is Role.IDENTITY) or name in ("x-mc-signingdomain", "x-smtpapi")
+SIGNATURES = frozenset(
+    name for name, entry in CATALOGUE.items() if entry.grammar == "dkim" and entry.role is Role.IDENTITY
 )
-"""Names of the fields that state a domain that signs the message (RFC 6376), or that an ESP is asked to sign it for."""
+"""Names of the fields that sign the message for a domain (RFC 6376)."""
+SIGNED_FOR = frozenset(("x-mc-signingdomain", "x-smtpapi"))
+"""Names of the fields that ask an ESP to."""
 
-MARKED = SIGNED | frozenset(
+MARKED = frozenset(
     name
     for name, entry in CATALOGUE.items()
     if entry.grammar in ("received", "return-path", "job", "arn", "mandrill-user", "mailchimp-user")
     or (entry.reading.unpack and Role.TRACKING in entry.roles)
     or any(shown.startswith("account ") for shown in entry.shows)
 )
-"""Names of the fields that state an id of the sending account, or a host that tracks, unsubscribes, signs or relays."""
+"""Names of the fields that state an id of the sending account, or a host that tracks or unsubscribes."""
 
 TRACKED = frozenset(name for name in MARKED if Role.TRACKING in CATALOGUE[name].roles)
 """Those of them that state a host that tracks or unsubscribes."""

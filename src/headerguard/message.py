@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from headerguard.address import Address
 from headerguard.address_list import Tier, lex_text, parse, parse_all
-from headerguard.fields import CATALOGUE, HIDDEN, RECIPIENT, VISIBLE, Outline, Role
+from headerguard.fields import CATALOGUE, HIDDEN, RECIPIENT, SIGNATURES, SIGNED_FOR, VISIBLE, Outline, Role
 from headerguard.grammar import Name
 from headerguard.header import LIMIT, Defect, Header, decode_value, header_length
 from headerguard.part import Part, Parts
@@ -30,6 +30,7 @@ __all__ = ["Envelope", "Mark", "Message", "Origin", "Part", "Recipient", "Record
 
 _TRACE = frozenset(("received", "return-path", "delivered-to", "x-original-to", "envelope-to"))
 _FROM = frozenset((Role.FROM,))
+_RECEIVED = frozenset(("received",))
 _PLAIN = Tier.PLAIN  # a member is looked up by way of its class at three times the cost of a name
 _new = tuple.__new__  # half the cost of the generated constructor, which counts here
 _ALL = frozenset(CATALOGUE)
@@ -46,6 +47,7 @@ class Message:
         "_parts",
         "_recipients",
         "_sightings",
+        "_signers",
         "_stated",
         "account",
         "envelope",
@@ -94,6 +96,7 @@ class Message:
         self._recipients: tuple[Recipient, ...] | None = None
         self._levels: tuple[Level, ...] | None = None
         self._marks: tuple[Mark, ...] | None = None
+        self._signers: tuple[Mark, ...] | None = None
 
     @classmethod
     def from_bytes(
@@ -210,6 +213,19 @@ class Message:
         if "return-path" in fields:
             found += self._path_marks()
         return found + self._parts.marks_of(fields)
+
+    @property
+    def hops(self) -> list[Mark]:
+        """The hosts that the Received fields name after "from" and "by", the last hop first (RFC 5321 section 4.4)."""
+        return self._parts.hosts_of(_RECEIVED)
+
+    @property
+    def signers(self) -> tuple[Mark, ...]:
+        """The domains that sign it (RFC 6376), and those that an ESP is asked to sign it for."""
+        if self._signers is None:
+            asked = (mark for mark in self._parts.marks_of(SIGNED_FOR) if mark.role is Role.IDENTITY)
+            self._signers = (*self._parts.hosts_of(SIGNATURES), *asked)
+        return self._signers
 
     def _path_names(self) -> Iterable[Name]:
         """What the reverse-path of the envelope encodes, as a Return-Path does."""

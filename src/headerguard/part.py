@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import partial
 from itertools import count, repeat
 from operator import itemgetter
@@ -14,6 +14,8 @@ from typing import NamedTuple
 from headerguard.address_list import Tier, is_plain, lex_text
 from headerguard.fields import ANY, CATALOGUE, Entry, Outline, entry_of, outline
 from headerguard.grammar import ENCODED, Decoder, Name
+from headerguard.grammar.received import hosts_in
+from headerguard.grammar.tags import signer
 from headerguard.header import Defect, DefectName, Header, Line, decode_value
 from headerguard.role import Role
 from headerguard.sighting import Mark, Sighting
@@ -238,11 +240,22 @@ class Parts:
             return []
         return [mark for part in self.named(fields) for mark in self._marks_in(part)]
 
-    def _marks_in(self, part: Part) -> Iterator[Mark]:
+    def _marks_in(self, part: Part, names: Iterable[Name] | None = None) -> Iterator[Mark]:
         span = self._value_span(part) if part.entry.reading.unpack else None
-        for kind, value, role in self._names(part):
+        for kind, value, role in self._names(part) if names is None else names:
             if kind != "address":
                 yield Mark(kind, value, role or part.entry.role, part.line.name, part.occurrence, span)
+
+    def hosts_of(self, fields: Collection[str]) -> list[Mark]:
+        """The hosts of a trace or a signature in some fields: what every message has, so nothing else of it is read."""
+        if self._header.names.isdisjoint(fields):
+            return []
+        text = self._header.text
+        found: list[Mark] = []
+        for part in self.named(fields):
+            read = hosts_in if part.line.name == "received" else signer
+            found += self._marks_in(part, read(text, part.line.value, part.line.end))
+        return found
 
     # ---- oddities
 

@@ -160,7 +160,7 @@ class Triage:
             known = (sighting.role, self.suffixes.registrable_domain(sighting.address.domain))
             for place in ((sighting.field,), (sighting.field, sighting.occurrence, sighting.span)):
                 named.setdefault(place, set()).add(known)
-        for mark in message.marks_of(MARKED):
+        for mark in (*message.marks_of(MARKED), *message.signers, *message.hops):
             named.setdefault((mark.field,), set()).add(mark_known(mark, self.suffixes))
         for finding in findings:
             for evidence in finding.evidence:

@@ -80,7 +80,7 @@ _GRAMMARS: dict[str, Grammar] = {
     "address-list": Grammar(lex),
     "path": Grammar(read_path),
     "return-path": Grammar(read_path, return_path, frozenset((Role.ENVELOPE, Role.IDENTITY, Role.MENTIONED)), "="),
-    "received": Grammar(received, received_by, _MENTIONED | {Role.RELAY}),
+    "received": Grammar(received, received_by, _MENTIONED),
     "text": Grammar(None, scan, sign="@"),
     "typed-address": _besides(typed_address),
     "address-semicolon": _besides(before_semicolon),

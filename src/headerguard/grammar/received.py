@@ -11,7 +11,7 @@ from headerguard.grammar.name import Name, account_of, host_of
 from headerguard.grammar.packed import base64_text
 from headerguard.role import Role
 
-__all__ = ["received", "received_by"]
+__all__ = ["hosts_in", "received", "received_by"]
 
 _PATH = r"(?:<[^<>;\r\n]*>|[^\s<>();,]+)"
 _RECEIVED_FOR = re.compile(r"[ \t\r\n]for[ \t\r\n]++(<[^<>;\r\n]*@[^<>;\r\n]*>)[ \t\r\n]*+(?:;|\Z)")
@@ -57,24 +57,25 @@ def _mentions(text: str, start: int, end: int) -> Iterator[Mailbox]:
 _SENDGRID_HOP = re.compile(r"from ([A-Za-z0-9+/]{8,14}={0,2}) \(unknown\)\s+by \S{1,255} \(SG\) with HTTP")
 
 
+def received_by(value: str) -> Iterator[Name]:
+    """The user id that SendGrid writes in place of a host (seen in delivered mail)."""
+    if "(SG)" in value and (found := _SENDGRID_HOP.match(value)):
+        user = base64_text(found[1])
+        if user.isdigit():
+            yield from account_of("sendgrid", user)
+
+
 _HOP = re.compile(r"(?:\A|[ \t\r\n])(from|by)[ \t\r\n]++([^\s;()\[\]]{1,255})", re.IGNORECASE)
 _NUMBERS = re.compile(r"[\d.]+")
 
 
-def received_by(value: str) -> Iterator[Name]:
-    """The hosts of the first "from" and "by" that have a name (RFC 5321 section 4.4).
-
-    SendGrid writes a user id in place of a host (seen in delivered mail).
-    """
+def hosts_in(text: str, start: int, end: int) -> Iterator[Name]:
+    """The hosts of the first "from" and the first "by" that have a name (RFC 5321 section 4.4)."""
     left = {"from", "by"}
-    for found in _HOP.finditer(value):
+    for found in _HOP.finditer(text[start:end]):
         if (clause := found[1].lower()) in left:
             left.remove(clause)
             if not _NUMBERS.fullmatch(found[2]):
                 yield from host_of(found[2], Role.RELAY)
             if not left:
                 break
-    if "(SG)" in value and (hop := _SENDGRID_HOP.match(value)):
-        user = base64_text(hop[1])
-        if user.isdigit():
-            yield from account_of("sendgrid", user)

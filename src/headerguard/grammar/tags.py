@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from headerguard.grammar.name import Name, hosts, rest, scan
+from headerguard.grammar.name import Name, host_of, hosts, rest, scan
 from headerguard.role import Role
 
-__all__ = ["authentication_results", "before_semicolon", "dkim", "parameters", "typed_address"]
+__all__ = ["authentication_results", "before_semicolon", "dkim", "parameters", "signer", "typed_address"]
 
 _QUOTED_OCTET = re.compile(r"=([0-9A-Fa-f]{2})")
 _PARAMETER = re.compile(r"([A-Za-z][\w.-]{0,40})[ \t]*=[ \t]*(?:\"([^\"]{0,998})\"|([^\s;()\"]{1,998}))")
@@ -25,22 +25,29 @@ def dkim(value: str) -> Iterator[Name]:
     others: list[str] = []
     for part in value.split(";"):
         tag, _, text = part.partition("=")
-        tag = tag.strip()
-        if tag in _NAMING:
-            text = re.sub(r"\s+", "", text)
+        tag, text = tag.strip(), re.sub(r"\s+", "", text)
         if tag == "z":
             named += scan(_quoted(f"{text} {part}"), Role.MENTIONED)
         else:
             named += hosts(text) if tag == "d" else ()
             if tag == "i" and text.count("@") == 1:
                 named += [Name("address", _quoted(text))] if text[0] != "@" else hosts(text[1:])
-            elif any(sign in part for sign in _SIGNS):  # not the signature itself, the longest part of all
+            else:
                 others.append(part)
-    return rest(others, named) if others else iter(named)
+    return rest(others, named)
 
 
-_NAMING = frozenset(("d", "i", "z"))
-_SIGNS = ("@", "%40")
+_FIRST_TAG = re.compile(r"\s*+d\s*+=\s*+([^;\s]{1,255})")
+_LATER_TAG = re.compile(rf";{_FIRST_TAG.pattern}")
+
+
+def signer(text: str, start: int, end: int) -> Iterator[Name]:
+    """The domain in d= alone, found without reading the rest; i= is the same or below it (RFC 6376 section 6.1.1)."""
+    found = _FIRST_TAG.match(text, start, end) or _LATER_TAG.search(text, start, end)
+    if found:
+        yield from host_of(found[1], Role.IDENTITY)
+
+
 _ASSERTED = {"smtp.mailfrom", "header.i", "smtp.auth"}
 
 

@@ -55,8 +55,7 @@ class UnfamiliarRelay(Rule):
         shown = known.profile.values(RELAY_HOST) if known.profile and known.bounded else None
         if not shown or len(shown) > _MOST:
             return
-        marks = [mark for mark in message.marks_of(self.fields) if mark.kind == "host" and mark.field == "received"]
-        hosts = {known.suffixes.registrable_domain(mark.value): mark for mark in reversed(marks)}
+        hosts = {known.suffixes.registrable_domain(mark.value): mark for mark in reversed(message.hops)}
         for domain, mark in hosts.items():
             if domain not in shown | known.own_domains:
                 yield self.finding(

@@ -3,13 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from headerguard.fields import CATALOGUE, SIGNED, Role
+from headerguard.fields import SIGNATURES, SIGNED_FOR, Role
 from headerguard.finding import Finding, Severity
 from headerguard.message import Message
 from headerguard.profile import CLOSED_VALUES, SIGNER
 from headerguard.rule import Example, Known, Rule
 
-_ASKED = frozenset(name for name in SIGNED if CATALOGUE[name].stage == "submitted")
 _RELATED = (Role.FROM, Role.SENDER, Role.BOUNCE)
 _LINES = "From: shop@shop.example\nTo: jane@client.example\nDKIM-Signature: v=1; d=esp.example; s=k1; b=c2lnbg==\n"
 
@@ -18,10 +17,11 @@ _LINES = "From: shop@shop.example\nTo: jane@client.example\nDKIM-Signature: v=1;
 class UnfamiliarSigningDomain(Rule):
     """A signature for a domain that this stream has never been signed for.
 
-    Flags: a domain in d= or i= of DKIM-Signature or DomainKey-Signature, in X-MC-SigningDomain or in the dkim filter of
-    X-SMTPAPI that the stream never showed there, where it has shown one or two in at least 20 messages; not the
-    author's, the operator's own, or one that the stream shows as author, sender or for bounces. Beside a signature that
-    is usual, and where the stream was never signed at all, it is a remark (LOW), unless the field asks the ESP for it.
+    Flags: a domain in d= of DKIM-Signature or DomainKey-Signature (i= is the same or below it), in X-MC-SigningDomain
+    or in the dkim filter of X-SMTPAPI that the stream never showed there, where it has shown one or two in at least 20
+    messages; not the author's, the operator's own, or one that the stream shows as author, sender or for bounces.
+    Beside a signature that is usual, and where the stream was never signed at all, it is a remark (LOW), unless the
+    field asks the ESP for it.
 
     Why: the signature says who answers for the message. The same template signed by somebody else left by another way.
 
@@ -34,7 +34,7 @@ class UnfamiliarSigningDomain(Rule):
 
     id = "unfamiliar-signing-domain"
     severity = Severity.MEDIUM
-    fields = SIGNED
+    fields = SIGNATURES | SIGNED_FOR
     needs = frozenset(("baseline",))
     examples = (
         Example(
@@ -53,8 +53,7 @@ class UnfamiliarSigningDomain(Rule):
         unused = SIGNER not in known.profile.roles and not known.borrowed
         if (not shown and not unused) or len(shown or ()) > CLOSED_VALUES:
             return
-        marks = [mark for mark in message.marks_of(SIGNED) if mark.kind == "host" and mark.field in SIGNED]
-        signers = {known.suffixes.registrable_domain(m.value): m for m in marks if m.role is not Role.TRACKING}
+        signers = {known.suffixes.registrable_domain(mark.value): mark for mark in message.signers}
         beside = unused or not signers.keys().isdisjoint(shown or ())
         familiar = known.own_domains | known.author_domains(message) | (shown or frozenset())
         for domain, mark in signers.items():
@@ -63,6 +62,6 @@ class UnfamiliarSigningDomain(Rule):
                     mark,
                     f"signed for {domain}, which {known.level} has never been",
                     subject=domain,
-                    severity=Severity.LOW if beside and mark.field not in _ASKED else None,
+                    severity=Severity.LOW if beside and mark.field not in SIGNED_FOR else None,
                     history=known.history(SIGNER),
                 )
