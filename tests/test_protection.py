@@ -55,6 +55,15 @@ def test_a_role_that_varies_is_not_protected() -> None:
     assert "stranger in reply" in found["replies"].gap
 
 
+def test_who_signs_and_where_links_lead_is_protected_where_it_is_always_the_same() -> None:
+    signed = "DKIM-Signature: v=1; d=esp.example; b=c2ln\r\nList-Unsubscribe: <https://u.home-{n}.example/>\r\n"
+    found = parts(learned(signed))
+    assert found["signatures"].ways == ("novelty: a domain other than esp.example",)
+    assert found["links to track or unsubscribe"].ways == ()
+    assert found["signatures"].gap == found["links to track or unsubscribe"].gap == ""
+    assert "signatures" not in parts(learned())
+
+
 def test_an_envelope_that_was_never_seen_is_a_gap() -> None:
     assert "in the envelope alone" in parts(learned(envelope=False))["recipients hidden"].gap
     assert parts(learned(envelope=False), Declared(Bound(["jane@client.example"])))["recipients hidden"].gap == ""

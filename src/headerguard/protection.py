@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from headerguard.baseline import Baseline
 from headerguard.declared import Declared
-from headerguard.profile import CONCEALED, PARTIES, Profile
+from headerguard.profile import CLOSED_VALUES, CONCEALED, PARTIES, SIGNER, TRACKING_HOST, Profile
 from headerguard.role import HIDDEN, VISIBLE, Role
 
 __all__ = ["RARE", "Protection", "gaps", "protections"]
@@ -26,7 +26,7 @@ class Protection:
     """How a stranger in one part of a message would be told."""
 
     part: str
-    """Which part: its recipients shown or hidden, its authors, where replies or bounces go."""
+    """Which part: its recipients shown or hidden, its authors, where replies or bounces go, signatures, links."""
     ways: tuple[str, ...]
     """What tells a stranger, strongest first; none: nothing does."""
     gap: str = ""
@@ -38,6 +38,9 @@ _NOVEL = {
     "replies": ((Role.REPLY, Role.RECEIPT), "expect the domains of the role in [streams.NAME.expected]"),
     "bounces": ((Role.BOUNCE,), "expect the domains of the role in [streams.NAME.expected]"),
 }
+
+_NAMED = {"signatures": SIGNER, "links to track or unsubscribe": TRACKING_HOST}
+"""Parts without an address; where they vary nobody is in danger, so that no gap is worth a word."""
 
 
 def protections(
@@ -59,6 +62,13 @@ def protections(
         novel = _novelty(profile, baseline, rate, used)
         if used:
             yield Protection(part, (*ways, *novel), "" if ways or novel else f"a stranger in {_named(used)}: {remedy}")
+    for part, learned in _NAMED.items():
+        shown = profile.values(learned)
+        if learned in profile.roles:
+            told = shown is not None and 0 < len(shown) <= CLOSED_VALUES
+            yield Protection(
+                part, ("novelty: a domain other than " + " and ".join(sorted(shown or ())),) if told else ()
+            )
 
 
 def gaps(profile: Profile, baseline: Baseline, rate: float = 1e-4, declared: Declared | None = None) -> Iterator[str]:
