@@ -820,7 +820,7 @@ def test_baseline_show(run: Run) -> None:
     ran = run("baseline", "show", "baseline.json")
     assert ran.code == 0
     assert "stream 'template:receipts'  40 messages, 2026-10-01 to 2026-10-28\n" in ran.out
-    assert "   bcc         closed        40  shop.example (40)\n" in ran.out
+    assert "   bcc            closed        40  shop.example (40)\n" in ran.out
     assert re.search(r"   to          open          40  client0\.example \(1\), .* and 35 more\n", ran.out)
     assert "author no-reply@shop.example  40 messages" in ran.out
     only = run("baseline", "show", "baseline.json", "--stream", "template:receipts").out
@@ -832,7 +832,7 @@ def test_baseline_show(run: Run) -> None:
 
 def test_baseline_show_says_when_too_little_is_known(run: Run) -> None:
     run("learn", "clean.eml", "-b", "new.json")
-    assert "   bcc         too few        1  shop.example (1)\n" in run("baseline", "show", "new.json").out
+    assert "   bcc            too few        1  shop.example (1)\n" in run("baseline", "show", "new.json").out
 
 
 def test_baseline_diff(run: Run) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from headerguard.baseline import Baseline
 from headerguard.config import parse
 from headerguard.expectation import Expectations
 from headerguard.fields import Role
@@ -15,6 +17,7 @@ from headerguard.guard import Guard
 from headerguard.message import Mark, Message, Record, Stage
 from headerguard.profile import ENOUGH
 from headerguard.rules import BUILTIN
+from headerguard.upkeep import described
 
 BY_ID = {rule.id: rule for rule in BUILTIN}
 SHOP = "From: shop@shop.example"
@@ -327,6 +330,21 @@ def test_where_tests_say_which_streams_there_are_the_file_is_asked() -> None:
     expectations = Expectations({"tag:receipt": {Role.TO: 1}})
     asked = Guard(guard.rules, baseline=guard.baseline, expectations=expectations)
     assert told(asked, dated(20, "gift-card")) == []
+
+
+def test_what_these_rules_rest_on_is_kept_compared_and_listed(tmp_path: Path) -> None:
+    before = taught("unfamiliar-relay", config=BOUNDARY).baseline
+    after = taught("unfamiliar-relay", ABOVE, OWN, *signed("esp.example"), LINK, config=BOUNDARY).baseline
+    after.save(tmp_path / "baseline.json")
+    loaded = Baseline.load(tmp_path / "baseline.json")
+    assert loaded == after
+    assert loaded.streams["-/account:"].values("stream") == frozenset({"tag:receipt"})
+    told = list(loaded.diff(before))
+    for name in ("relay host has archive.example", "signing domain has esp.example", "tracking host has esp.example"):
+        assert f"-/tag:receipt: {name}, 20 messages" in told
+    listed = " ".join(" ".join(described(loaded, None)).split())
+    assert "signing domain closed 20 esp.example (20)" in listed
+    assert "stream closed 20 tag:receipt (20)" in listed
 
 
 # ---- exposed-recipients ------------------------------------------------------------------------------------------

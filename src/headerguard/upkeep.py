@@ -42,7 +42,7 @@ def described(baseline: Baseline, stream: str | None, rate: float = 1e-4) -> Ite
         profile = baseline.streams[key]
         yield f"{title(level_of(key).name)}  {_messages(profile.messages)}{_days(profile)}"
         for role, history in sorted(profile.roles.items()):
-            yield f"   {role:<12}{_openness(history):<9}{history.messages:>7,}  {_values(history)}"
+            yield f"   {role:<15}{_openness(history):<9}{history.messages:>7,}  {_values(history)}"
         if profile.messages >= ENOUGH:
             yield from _protected(profile, baseline, rate)
     for author in baseline.crowded:
