@@ -821,7 +821,7 @@ def test_baseline_show(run: Run) -> None:
     assert ran.code == 0
     assert "stream 'template:receipts'  40 messages, 2026-10-01 to 2026-10-28\n" in ran.out
     assert "   bcc            closed        40  shop.example (40)\n" in ran.out
-    assert re.search(r"   to          open          40  client0\.example \(1\), .* and 35 more\n", ran.out)
+    assert re.search(r"   to             open          40  client0\.example \(1\), .* and 35 more\n", ran.out)
     assert "author no-reply@shop.example  40 messages" in ran.out
     only = run("baseline", "show", "baseline.json", "--stream", "template:receipts").out
     assert "author no-reply" not in only
