@@ -42,6 +42,7 @@ class Message:
     """One copy of an outbound message. Immutable by contract; views are computed when first asked for."""
 
     __slots__ = (
+        "_hops",
         "_levels",
         "_marks",
         "_parts",
@@ -96,6 +97,7 @@ class Message:
         self._recipients: tuple[Recipient, ...] | None = None
         self._levels: tuple[Level, ...] | None = None
         self._marks: tuple[Mark, ...] | None = None
+        self._hops: tuple[Mark, ...] | None = None
         self._signers: tuple[Mark, ...] | None = None
 
     @classmethod
@@ -215,9 +217,11 @@ class Message:
         return found + self._parts.marks_of(fields)
 
     @property
-    def hops(self) -> list[Mark]:
+    def hops(self) -> tuple[Mark, ...]:
         """The hosts that the Received fields name after "from" and "by", the last hop first (RFC 5321 section 4.4)."""
-        return self._parts.hosts_of(_RECEIVED)
+        if self._hops is None:
+            self._hops = tuple(self._parts.hosts_of(_RECEIVED))
+        return self._hops
 
     @property
     def signers(self) -> tuple[Mark, ...]:
