@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from headerguard import Baseline, BaselineError, Envelope, Finding, Guard, Message, Severity, riders
 from headerguard.address import BUNDLED
-from headerguard.riders import NOBODY, Riders, company_of
+from headerguard.pseudonym import Pseudonyms
+from headerguard.riders import NOBODY, Riders, company_of, riders_at, riders_record
 
 _KEYS = st.sampled_from([f"u{number}@p{number // 2}.example" for number in range(8)])
 _PARTIES = st.dictionaries(_KEYS, st.sampled_from([f"p{number}.example" for number in range(6)]), max_size=4)
@@ -499,3 +500,12 @@ def test_what_was_forgotten_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (account, stream) = [line for line in described(Baseline.load(tmp_path / "b.json"), None) if "forgotten" in line]
     assert "companions were forgotten, as there are too many" in account
     assert stream.startswith("stream 'template:receipt'")
+
+
+def test_what_a_crowded_message_leaves_can_be_read_again() -> None:
+    riders = Riders(Pseudonyms(b"k" * 16).of_text)
+    parties = {f"jane@client{number}.example": f"client{number}.example" for number in range(40)}
+    riders.learn(parties, 738_000)
+    again = riders_at(riders_record(riders))
+    assert again.companions == riders.companions
+    assert {len(rider.partners) for rider in again.companions.values()} == {16}

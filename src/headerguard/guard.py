@@ -367,8 +367,9 @@ class Guard:
             yield f"{stream} holds {held} of {ENOUGH} messages: nothing is judged by its history"
 
     def _gaps(self, profile: Profile, known: Known) -> tuple[str, ...]:
-        """What the history cannot tell, worked out again where something new was learned or the stream has doubled."""
-        level, age = known.level, (profile.messages.bit_length(), profile.variety, profile.forms, known.declared.given)
+        """What the history cannot tell, worked out again where that may have changed, or the stream has doubled."""
+        given = known.declared.given
+        level, age = known.level, (profile.messages.bit_length(), profile.closeness, profile.forms, given)
         held = self._spots.get(level)
         if held is None or held[0] != age or known.declared.expected:
             spots = tuple(gaps(profile, self.baseline, known.rate, known.declared))

@@ -180,12 +180,13 @@ class RoleHistory:
         self._bound()
 
     def learn(self, values: Iterable[str], addresses: Iterable[str], day: int) -> bool:
-        """Add one message; gives whether that may have closed or opened the role."""
+        """Add one message; gives whether that may have closed or opened the role: no growth of an open one does."""
         self.messages += 1
+        few = self.values is not None and len(self.values) <= CLOSED_VALUES
         grown = _count(self.values, values, day)
-        if _count(self.addresses, addresses, day) or grown:
+        if (addresses and _count(self.addresses, addresses, day)) or grown:
             self._bound()
-        return grown or self.messages == ENOUGH
+        return (grown and few) or self.messages == ENOUGH
 
     def opened(self, values: Collection[str]) -> bool:
         """Whether a message with these values that was just learned may have opened a closed role."""
@@ -323,8 +324,17 @@ class Profile:
     @property
     def variety(self) -> int:
         """How many different values it has shown in the roles of which the odds are known."""
-        histories = [self.roles[role].values for role in self.roles.keys() & JUDGED]
-        return sum(VALUES_CAP if values is None else len(values) for values in histories)
+        return self._variety(VALUES_CAP)
+
+    @property
+    def closeness(self) -> tuple[int, Calm]:
+        """What changes with every new value that may change what the odds tell: in an open role none does."""
+        return self._variety(CLOSED_VALUES + 1), self.calm
+
+    def _variety(self, most: int) -> int:
+        """Different values in the roles of which the odds are known, counted up to so many in each role."""
+        histories = [history.values for role, history in self.roles.items() if role in JUDGED]
+        return sum(most if values is None or len(values) > most else len(values) for values in histories)
 
     @property
     def forms(self) -> int:
@@ -368,8 +378,9 @@ class Profile:
     def closed_roles(self, unused: bool = True) -> frozenset[Role]:
         """Every learned role that is closed, worked out once until something is learned."""
         if self._closed_at != self.seen:
-            self._closed = [frozenset(role for role in LEARNED_ROLES if self.closed(role, u)) for u in (False, True)]
-            self._closed_at = self.seen
+            closed = [role for role in LEARNED_ROLES if self.closed(role)]
+            used = [role for role in closed if role in self.roles and self.roles[role].values]
+            self._closed, self._closed_at = [frozenset(used), frozenset(closed)], self.seen
         return self._closed[unused]
 
     def knows(self, role: Role, domain: str) -> bool:
@@ -404,6 +415,7 @@ class Profile:
 
         Gives the roles that it may have closed or opened.
         """
+        before, held = self.seen, len(self.roles)
         self.seen = self.seen.again(day)
         if day:
             self.days[day] = self.days.get(day, 0) + 1
@@ -414,6 +426,8 @@ class Profile:
                 history = self.roles[str(role)] = RoleHistory()
             if history.learn(values, addresses.get(role, ()), day):
                 changed.append(role)
+        if self._closed_at == before and not changed and held == len(self.roles) and self.seen.count != ENOUGH:
+            self._closed_at = self.seen  # as before: the same roles are closed
         return changed
 
     def add(self, other: Profile) -> None:

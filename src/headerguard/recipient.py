@@ -34,7 +34,11 @@ class Recipient:
     @property
     def tier(self) -> Tier:
         """The surest of its readings."""
-        return min((s.tier for s in self.sightings), key=list(Tier).index)
+        tiers = [s.tier for s in self.sightings]
+        return tiers[0] if len(tiers) == 1 else next(tier for tier in _SUREST_FIRST if tier in tiers)
+
+
+_SUREST_FIRST = tuple(Tier)
 
 
 def recipients_of(

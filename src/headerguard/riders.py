@@ -85,18 +85,17 @@ def company_of(message: Message, suffixes: SuffixList) -> Company:
     shown: dict[str, Party] = {}
     everybody: dict[str, Party] = {}
     shows = message.shows_destination
+    hidden: set[str] = set()
     for recipient in message.recipients:
-        domain = suffixes.registrable_domain(recipient.address.domain)
-        if recipient.tier is not Tier.CANDIDATE and domain not in home and not message.is_expanded(recipient):
-            key = recipient.address.canonical
+        if recipient.tier is Tier.CANDIDATE or message.is_expanded(recipient):
+            continue
+        key, domain = recipient.address.canonical, suffixes.registrable_domain(recipient.address.domain)
+        if recipient.hidden:
+            hidden.add(key)
+        if domain not in home:
             everybody[key] = key if domain in FREEMAIL else domain
             if not shows or not (recipient.hidden or recipient.roles.isdisjoint(VISIBLE)):
                 shown[key] = everybody[key]
-    hidden = {
-        r.address.canonical
-        for r in message.recipients
-        if r.hidden and r.tier is not Tier.CANDIDATE and not message.is_expanded(r)
-    }
     meant: dict[str, Party] = {}
     for sighting in message.stated if "x-original-to" not in message.names else ():
         if sighting.field == "mail from" and sighting.role is Role.DELIVERED:  # another copy of it is for him
@@ -158,7 +157,9 @@ class Rider(NamedTuple):
     def __add__(self, other: Rider) -> Rider:  # type: ignore[override]
         """Both."""
         day = min(self.day, other.day) if self.day and other.day else self.day or other.day
-        kept = frozenset(sorted(self.partners | other.partners)[:_KEPT])
+        kept = self.partners
+        if not other.partners <= kept:
+            kept = frozenset(sorted(kept | other.partners)[:_KEPT])
         return Rider(self.count + other.count, day, kept)
 
 
@@ -215,22 +216,27 @@ class Riders:
             unrelated = self._unrelated(parties, aside)
             came = Traffic(1, int(unrelated > 1), int(unrelated >= CROWD))
             beside = {name for key, name in parties.items() if key not in aside and name not in aside}
-            for key in parties:  # to stand beside a stranger is none of a customer's doing
-                if beside - {parties[key]}:
+            lowest = self._lowest(parties)
+            for key, name in parties.items():  # to stand beside a stranger is none of a customer's doing
+                if len(beside) > (name in beside):
                     who = self.pseudonym(key)
                     if who not in self.companions:
                         self._before[who] = self.traffic
-                    self.companions[who] = self.with_message(key, parties, day)
+                    self.companions[who] = self._with(who, name, lowest, day)
             if len(self.companions) > CAP:
                 self._forget()
         self.traffic += came
         self.days[day] = self.days.get(day, _NONE) + came
 
-    def with_message(self, key: str, parties: Mapping[str, Party], day: int = 0) -> Rider:
-        """What would be known of a recipient with this message added."""
-        others = frozenset(self.pseudonym(name)[_HASH] for name in set(parties.values()) if name != parties[key])
-        seen = Rider(1, day, others)
-        known = self._known(key)
+    def _lowest(self, parties: Mapping[str, Party]) -> list[str]:
+        """The lowest hashes of the parties of a message: as many as are kept, and one more for who is beside them."""
+        return sorted({self.pseudonym(name)[_HASH] for name in parties.values()})[: _KEPT + 1]
+
+    def _with(self, who: str, name: Party, lowest: list[str], day: int) -> Rider:
+        """What would be known of a recipient with a message added."""
+        own = self.pseudonym(name)[_HASH]
+        seen = Rider(1, day, frozenset([other for other in lowest if other != own][:_KEPT]))
+        known = self.companions.get(who)
         return known + seen if known else seen
 
     def before(self, who: str) -> Traffic:
@@ -286,9 +292,9 @@ class Riders:
         if len(parties) > MAILING:
             return {}
         usual = self._usual(parties, aside)
-        found = {}
-        for key in parties:
-            rider = self.with_message(key, parties, day)
+        found, lowest = {}, self._lowest(parties)
+        for key, name in parties.items():
+            rider = self._with(self.pseudonym(key), name, lowest, day)
             if self._rides(key, rider, parties, usual):
                 found[key] = rider
         return found
