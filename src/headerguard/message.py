@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from headerguard.address import Address
 from headerguard.address_list import Tier, lex_text, parse, parse_all
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Envelope", "Mark", "Message", "Origin", "Part", "Recipient", "Record", "Sighting", "Stage"]
 
+A = TypeVar("A")
+T = TypeVar("T")
 
 _TRACE = frozenset(("received", "return-path", "delivered-to", "x-original-to", "envelope-to"))
 _FROM = frozenset((Role.FROM,))
@@ -38,10 +40,23 @@ _NOTHING_STATED = Record()
 _UNPACK_PATH = CATALOGUE["return-path"].reading.unpack
 
 
+class _Expanded(NamedTuple):
+    """What X-Original-To tells of the envelope."""
+
+    receiving: Collection[str]
+    """Canonical addresses in the envelope."""
+    before: tuple[Address, ...]
+    """Who was there before and receives nothing himself."""
+    shown: bool
+    """Whether the copy shows one of these."""
+
+
 class Message:
     """One copy of an outbound message. Immutable by contract; views are computed when first asked for."""
 
     __slots__ = (
+        "_expanded",
+        "_facts",
         "_hops",
         "_levels",
         "_marks",
@@ -96,6 +111,8 @@ class Message:
         self._stated: tuple[Sighting, ...] | None = None
         self._recipients: tuple[Recipient, ...] | None = None
         self._levels: tuple[Level, ...] | None = None
+        self._expanded: _Expanded | None = None
+        self._facts: dict[tuple[object, object], Any] = {}
         self._marks: tuple[Mark, ...] | None = None
         self._hops: tuple[Mark, ...] | None = None
         self._signers: tuple[Mark, ...] | None = None
@@ -273,6 +290,14 @@ class Message:
             for address, tier, _, _, name, _ in parse_all(path):
                 yield _new(Sighting, (address, Role.ENVELOPE, "rcpt to", number, tier, None, name))
 
+    def fact(self, tell: Callable[[Message, A], T], about: A) -> T:
+        """What a function tells of this copy, worked out once for all who ask; it depends on its arguments alone."""
+        key = (tell, about)
+        if key not in self._facts:
+            self._facts[key] = tell(self, about)
+        found: T = self._facts[key]
+        return found
+
     # ---- recipients
 
     @property
@@ -302,16 +327,21 @@ class Message:
         """
         if recipient.original is not None:
             return True
-        if "x-original-to" not in self.names or self.envelope is None or self.envelope.complete:
+        if self.envelope is None or "x-original-to" not in self.header.names or self.envelope.complete:
             return False
+        if self._expanded is None:
+            self._expanded = self._expansion()
+        receiving, before, shown = self._expanded
+        if recipient.address.canonical not in receiving:
+            return False
+        return (shown and recipient.hidden) or (asked is not None and any(map(asked, before)))
+
+    def _expansion(self) -> _Expanded:
         receiving = {r.address.canonical for r in self.recipients if Role.ENVELOPE in r.roles}
-        shown = {r.address.canonical for r in self.recipients if not r.hidden} if recipient.hidden else ()
-        before = [s.address for s in self.sightings_of((Role.DELIVERED,)) if s.field == "x-original-to"]
-        return recipient.address.canonical in receiving and any(
-            address.canonical not in receiving
-            and (address.canonical in shown or (asked is not None and asked(address)))
-            for address in before
-        )
+        shown = {r.address.canonical for r in self.recipients if not r.hidden}
+        stamps = [s.address for s in self.sightings_of((Role.DELIVERED,)) if s.field == "x-original-to"]
+        before = {address.canonical: address for address in stamps if address.canonical not in receiving}
+        return _Expanded(receiving, tuple(before.values()), not shown.isdisjoint(before))
 
     @property
     def shows_destination(self) -> bool:

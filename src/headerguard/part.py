@@ -51,7 +51,7 @@ _make_part = partial(tuple.__new__, Part)
 class Parts:
     """The parts of a header, and what stands in them. Immutable by contract."""
 
-    __slots__ = ("_defects", "_encodings", "_header", "_ordinary", "_readings", "all", "outline")
+    __slots__ = ("_defects", "_encodings", "_header", "_marks", "_ordinary", "_readings", "all", "outline")
 
     all: list[Part]
     """Every part, in order, those included that only some readers would see."""
@@ -72,6 +72,7 @@ class Parts:
         self._encodings: frozenset[int] | None = None
         self._defects: dict[int, list[Defect]] = {}
         self._ordinary: dict[int, bool] = {}
+        self._marks: dict[int, list[Mark]] = {}
 
     # ---- which there are
 
@@ -240,11 +241,21 @@ class Parts:
             return []
         return [mark for part in self.named(fields) for mark in self._marks_in(part)]
 
-    def _marks_in(self, part: Part, names: Iterable[Name] | None = None) -> Iterator[Mark]:
-        span = self._value_span(part) if part.entry.reading.unpack else None
-        for kind, value, role in self._names(part) if names is None else names:
-            if kind != "address":
-                yield Mark(kind, value, role or part.entry.role, part.line.name, part.occurrence, span)
+    def _marks_in(self, part: Part) -> Iterable[Mark]:
+        """Those of one field, read once."""
+        if part.entry.reading.unpack is None:
+            return ()
+        marks = self._marks.get(part.number)
+        if marks is None:
+            marks = self._marks[part.number] = self._marked(part, self._names(part))
+        return marks
+
+    def _marked(self, part: Part, names: Iterable[Name]) -> list[Mark]:
+        """What the names in a field say besides addresses."""
+        kept = [name for name in names if name[0] != "address"]
+        span = self._value_span(part) if kept and part.entry.reading.unpack else None
+        entry, line, occurrence, _, _ = part
+        return [Mark(kind, value, role or entry.role, line.name, occurrence, span) for kind, value, role in kept]
 
     def hosts_of(self, fields: Collection[str]) -> list[Mark]:
         """The hosts of a trace or a signature in some fields: what every message has, so nothing else of it is read."""
@@ -254,7 +265,7 @@ class Parts:
         found: list[Mark] = []
         for part in self.named(fields):
             read = hosts_in if part.line.name == "received" else signer
-            found += self._marks_in(part, read(text, part.line.value, part.line.end))
+            found += self._marked(part, read(text, part.line.value, part.line.end))
         return found
 
     # ---- oddities

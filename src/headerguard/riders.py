@@ -79,6 +79,10 @@ NOBODY = Company({}, {})
 
 def company_of(message: Message, suffixes: SuffixList) -> Company:
     """Who is beside whom in a message; nobody where there is one recipient, which is told without reading addresses."""
+    return message.fact(_company_of, suffixes)
+
+
+def _company_of(message: Message, suffixes: SuffixList) -> Company:
     if not _has_several(message):
         return NOBODY
     home = {suffixes.registrable_domain(s.address.domain) for s in message.sightings_of((Role.FROM,))}

@@ -100,8 +100,6 @@ class Known:
     """The finest level of the stream, whether or not enough is known of it."""
     rate: float = 1e-4
     """How often a clean message may be called novel, as configured."""
-    _company: list[Company] = field(default_factory=list, compare=False, repr=False)
-
     partners: frozenset[str] = frozenset()
     """Registrable domains that the configuration expects of any stream."""
     freemail: DomainList = FREEMAIL
@@ -147,9 +145,7 @@ class Known:
 
     def company(self, message: Message) -> Company:
         """Who is beside whom in the message, put together once for all rules."""
-        if not self._company:
-            self._company.append(company_of(message, self.suffixes))
-        return self._company[0]
+        return company_of(message, self.suffixes)
 
     seal: Seal | None = None
     """What the application asked for, where the copy carries a seal that can be believed."""
