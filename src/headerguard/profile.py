@@ -123,9 +123,6 @@ class Seen(NamedTuple):
 
     def again(self, day: int) -> Seen:
         """With one message more."""
-        count, first, last = self
-        if day == last:  # as a rule; and this is what learning does most
-            return _new(Seen, (count + 1, first, last))
         return self + Seen(1, day, day)
 
     def __add__(self, other: Seen) -> Seen:  # type: ignore[override]
@@ -182,9 +179,11 @@ class RoleHistory:
     def learn(self, values: Iterable[str], addresses: Iterable[str], day: int) -> bool:
         """Add one message; gives whether that may have closed or opened the role: no growth of an open one does."""
         self.messages += 1
-        few = self.values is not None and len(self.values) <= CLOSED_VALUES
-        grown = _count(self.values, values, day)
-        if (addresses and _count(self.addresses, addresses, day)) or grown:
+        known, few, grown = self.values, False, False
+        if known is not None:
+            few = len(known) <= CLOSED_VALUES
+            grown = _count(known, values, day)
+        if (addresses and self.addresses is not None and _count(self.addresses, addresses, day)) or grown:
             self._bound()
         return (grown and few) or self.messages == ENOUGH
 
@@ -203,15 +202,18 @@ class RoleHistory:
             self.addresses = None
 
 
-def _count(known: dict[str, Seen] | None, values: Iterable[str], day: int) -> bool:
+def _count(known: dict[str, Seen], values: Iterable[str], day: int) -> bool:
     """Count values once more; gives whether any is new."""
-    if known is None:
-        return False
-    held = len(known)
+    grown = False
     for value in values:
         seen = known.get(value)
-        known[value] = Seen(1, day, day) if seen is None else seen.again(day)
-    return len(known) > held
+        if seen is None:
+            known[value], grown = Seen(1, day, day), True
+        elif seen[2] == day:  # as a rule; and this is what learning does most
+            known[value] = _new(Seen, (seen[0] + 1, seen[1], day))
+        else:
+            known[value] = seen.again(day)
+    return grown
 
 
 def _joined(one: dict[str, Seen] | None, other: Mapping[str, Seen] | None) -> dict[str, Seen] | None:

@@ -220,26 +220,30 @@ class Riders:
             unrelated = self._unrelated(parties, aside)
             came = Traffic(1, int(unrelated > 1), int(unrelated >= CROWD))
             beside = {name for key, name in parties.items() if key not in aside and name not in aside}
-            lowest = self._lowest(parties)
+            others = self._others(parties)
             for key, name in parties.items():  # to stand beside a stranger is none of a customer's doing
                 if len(beside) > (name in beside):
                     who = self.pseudonym(key)
                     if who not in self.companions:
                         self._before[who] = self.traffic
-                    self.companions[who] = self._with(who, name, lowest, day)
+                    self.companions[who] = self._with(who, others[name], day)
             if len(self.companions) > CAP:
                 self._forget()
         self.traffic += came
         self.days[day] = self.days.get(day, _NONE) + came
 
-    def _lowest(self, parties: Mapping[str, Party]) -> list[str]:
-        """The lowest hashes of the parties of a message: as many as are kept, and one more for who is beside them."""
-        return sorted({self.pseudonym(name)[_HASH] for name in parties.values()})[: _KEPT + 1]
+    def _others(self, parties: Mapping[str, Party]) -> dict[Party, frozenset[str]]:
+        """Hashes of the parties beside each party of a message, as many as are kept: the same for most of many."""
+        hashes = {name: self.pseudonym(name)[_HASH] for name in parties.values()}
+        lowest = sorted(set(hashes.values()))[: _KEPT + 1]
+        most = frozenset(lowest[:_KEPT])
+        return {
+            name: frozenset(lowest).difference((own,)) if own in most else most for name, own in hashes.items()
+        }
 
-    def _with(self, who: str, name: Party, lowest: list[str], day: int) -> Rider:
+    def _with(self, who: str, others: frozenset[str], day: int) -> Rider:
         """What would be known of a recipient with a message added."""
-        own = self.pseudonym(name)[_HASH]
-        seen = Rider(1, day, frozenset([other for other in lowest if other != own][:_KEPT]))
+        seen = Rider(1, day, others)
         known = self.companions.get(who)
         return known + seen if known else seen
 
@@ -296,9 +300,9 @@ class Riders:
         if len(parties) > MAILING:
             return {}
         usual = self._usual(parties, aside)
-        found, lowest = {}, self._lowest(parties)
+        found, others = {}, self._others(parties)
         for key, name in parties.items():
-            rider = self._with(self.pseudonym(key), name, lowest, day)
+            rider = self._with(self.pseudonym(key), others[name], day)
             if self._rides(key, rider, parties, usual):
                 found[key] = rider
         return found
