@@ -105,7 +105,7 @@ def _measure(kind: str, source: Source, plan: Plan) -> tuple[Rounds, Answers]:
 def _measure_fixtures(real: list[bytes], plan: Plan) -> Rounds:
     """Test messages of other parsers, most of them odd; nothing is known of them."""
     messages = [Made(octets, header_length(octets), "", ()) for octets in real]
-    rounds = Rounds({name: c for name, c in CONTESTANTS.items() if name != "check+envelope"})
+    rounds = Rounds({name: c for name, c in CONTESTANTS.items() if name not in ("check+envelope", "observe")})
     Rounds(rounds.contestants).run(messages, Baseline(), 0)
     for number in range(plan.rounds):
         rounds.run(messages, Baseline(), number)
@@ -121,6 +121,11 @@ def _print_kind(kind: str, rounds: Rounds, answers: Answers | None) -> dict[str,
         limit, wanted = (table.get(name, {}).get(kind) for table in (goals.GOALS, goals.NEXT))
         print(f"{contestant.name:52}{microseconds.median:14.1f}   {ratio!s:22} {_shown(limit):>7}{_shown(wanted):>7}")
         record[name] = {"microseconds": microseconds.median, **_record(ratio)}
+    if "observe" in rounds.contestants:
+        more, ratio = rounds.added("observe", "model")
+        limit = _shown(goals.LEARNING.get(kind))
+        print(f"{'judging and learning, on top of the full model':52}{more.median:14.1f}   {ratio!s:22} {limit:>7}")
+        record["learning"] = {"microseconds": more.median, **_record(ratio)}
     if answers:
         print(_told(answers))
         record["answers"] = answers._asdict()
@@ -151,6 +156,9 @@ def _of(counts: tuple[int, int]) -> str:
 def _judge(kind: str, rounds: Rounds, answers: Answers) -> Iterator[Verdict]:
     for name, limits in goals.GOALS.items():
         yield Verdict(f"{name}, kind {kind}", rounds.ratio(name).median, limits[kind])
+    yield Verdict(
+        f"judging and learning, kind {kind}", rounds.added("observe", "model")[1].median, goals.LEARNING[kind]
+    )
     yield Verdict(f"wrong answers, kind {kind}", float(not answers.right), 0)
 
 

@@ -52,6 +52,11 @@ def _check_with_envelope(baseline: Baseline) -> Work:
     return lambda made: check(made.octets, Envelope(made.mail_from, made.rcpt_to))
 
 
+def _observe(baseline: Baseline) -> Work:
+    observe = Guard(baseline=baseline.merge()).observe  # a copy, as what one round learns is not for the next
+    return lambda made: observe(made.octets)
+
+
 def _mail_parser(_: Baseline) -> Work:
     import mailparser
 
@@ -88,6 +93,7 @@ CONTESTANTS = {
     "model": Contestant("full model: every sighting, every recipient", _model),
     "check": Contestant("Guard.check, all default rules, learned", _check),
     "check+envelope": Contestant("the same with an envelope", _check_with_envelope),
+    "observe": Contestant("Guard.observe: judge, then learn", _observe),
     "mail-parser": Contestant("mail-parser", _mail_parser, peer=True),
     "policy.default": Contestant("stdlib policy.default, .addresses", _default_policy, peer=True),
 }

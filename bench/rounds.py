@@ -80,3 +80,9 @@ class Rounds:
         """Ratio to the reference: of each round, and then the median of those."""
         against = self._peer_reference.get(name, self.seconds["reference"])
         return Figure.of(own / other for own, other in zip(self.seconds[name], against, strict=True))
+
+    def added(self, name: str, base: str) -> tuple[Figure, Figure]:
+        """What one costs more than another that does a part of it: in microseconds, and as a ratio to the reference."""
+        more = [own - part for own, part in zip(self.seconds[name], self.seconds[base], strict=True)]
+        ratios = (own / other for own, other in zip(more, self.seconds["reference"], strict=True))
+        return Figure.of(second * 1e6 for second in more), Figure.of(ratios)

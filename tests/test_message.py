@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import email.message
 import email.policy
+import email.utils
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from email.header import Header as StandardHeader
@@ -668,3 +669,27 @@ def test_the_places_of_a_copy_with_octets_are_its_own() -> None:
     spans = [s.span for s in Message.from_bytes(octets).sightings]
     cut = [octets[slice(*span)] for span in spans if span]
     assert cut == ["jörg@x.example".encode(), b"jane@client.example"]
+
+
+@given(
+    st.datetimes(datetime(1000, 1, 1), datetime(2999, 12, 31)),
+    st.sampled_from(["+0000", "-0000", "+0530", "-1145", "+2359", "+2400", "+0060"]),
+    st.sampled_from(["", "Mon, ", "Sun, "]),
+    st.integers(0, 33),
+)
+def test_a_date_in_the_usual_form_is_what_the_standard_library_makes_of_it(
+    moment: datetime, zone: str, weekday: str, day: int
+) -> None:
+    text = f"{weekday}{day} {moment:%b} {moment.year} {moment:%H:%M:%S} {zone}"
+    try:
+        expected = email.utils.parsedate_to_datetime(text)
+        expected = (expected if expected.tzinfo else expected.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        expected = None
+    assert read(f"Date: {text}").date == expected
+
+
+@pytest.mark.parametrize("before", ["", "Subject: =?utf-8?q?Hello?=", "X-Odd"])
+def test_a_seal_in_an_encoded_word_is_found_whatever_stands_before_it(before: str) -> None:
+    lines = [before] * bool(before) + ["X-Note: none", "X-Metadata: =?utf-8?q?hg1=2DAAAAabcd?=", "X-More: =?x"]
+    assert read(*lines).seals == ("hg1-AAAAabcd",)

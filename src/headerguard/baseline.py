@@ -289,14 +289,13 @@ class Baseline:
         Whoever was judged does not count: a single benign surprise would silence all others that are as rare.
         """
         seen = []
-        for role in _COUNTED | ((profile.roles.keys() | roles.keys()) & JUDGED):
-            if role is Role.ENVELOPE and role not in roles:
+        for role in JUDGED:
+            history, values = profile.roles.get(role), roles.get(role)
+            if values is None and (role is Role.ENVELOPE or (history is None and role not in _COUNTED)):
                 continue
-            history = profile.roles.get(role)
             known = history.values if history else {}
-            new = roles.get(role, set()).difference(known) if known is not None else ()
-            counted = [domain for domain in new if domain not in aside]
-            seen.append((profile.trend(Role(role)), bool(counted), any(map(self.is_strange, counted))))
+            new = [v for v in values if v not in known and v not in aside] if values and known is not None else ()
+            seen.append((profile.trend(role), bool(new), any(map(self.is_strange, new))))
         self.novelty.learn(seen, profile.calm)
 
     def _profile_to_learn(self, level: Level) -> Profile | None:

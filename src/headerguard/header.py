@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import binascii
 import re
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from itertools import accumulate, chain
+from operator import itemgetter
 from typing import NamedTuple
 
 __all__ = [
@@ -119,6 +121,7 @@ class Field:
 _FIELD = re.compile(r"([!-9;-~]++:)?([^\n]*+(?:\n[ \t][^\n]*+)*+\n?+)")
 _find_fields = _FIELD.findall
 _NEXT = re.compile(r"\n(?![ \t])")
+_start = itemgetter(1)  # of a line
 _make_line = partial(tuple.__new__, Line)  # a fifth of the cost of the generated constructor, which counts here
 _CLEAN_NAME = re.compile(r"[!-9;-~]+")
 _LAST_NAME = re.compile(r"[!-9;-~]+(?=[^!-9;-~]*\Z)")
@@ -286,6 +289,15 @@ class Header:
         """Every field of that name in order; names compare without case (RFC 5322 section 1.2.2)."""
         wanted = name.lower()
         return tuple(self.field(line) for line in self.lines if line.name == wanted)
+
+    def lines_with(self, sign: str) -> Iterator[Line]:
+        """The fields in which a text occurs, in order, found without looking at each."""
+        at = self.text.find(sign)
+        while at >= 0:
+            if (number := bisect_right(self.lines, at, key=_start) - 1) >= 0:
+                yield self.lines[number]
+            following = self.lines[number + 1].start if number + 1 < len(self.lines) else len(self.text)
+            at = self.text.find(sign, following)
 
     def __repr__(self) -> str:
         """Say how much there is, never what."""

@@ -237,9 +237,7 @@ class Riders:
         hashes = {name: self.pseudonym(name)[_HASH] for name in parties.values()}
         lowest = sorted(set(hashes.values()))[: _KEPT + 1]
         most = frozenset(lowest[:_KEPT])
-        return {
-            name: frozenset(lowest).difference((own,)) if own in most else most for name, own in hashes.items()
-        }
+        return {name: frozenset(lowest).difference((own,)) if own in most else most for name, own in hashes.items()}
 
     def _with(self, who: str, others: frozenset[str], day: int) -> Rider:
         """What would be known of a recipient with a message added."""

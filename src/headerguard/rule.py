@@ -77,9 +77,9 @@ class Example:
     """The key of the seals in both."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # frozen it would cost three times as much, and there is one for each message
 class Known:
-    """All that a rule may know besides the message."""
+    """All that a rule may know besides the message. Immutable by contract."""
 
     profile: Profile | None
     """What this stream has done, at the finest level that holds enough messages; None: too little is known."""

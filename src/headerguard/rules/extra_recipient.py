@@ -63,12 +63,19 @@ class ExtraRecipient(Rule):
 
     def check(self, message: Message, known: Known) -> Iterator[Finding]:
         """Count where the stream has a shape; who is alone is never beyond it."""
-        company = known.company(message)
-        if known.profile is None or known.borrowed or company is NOBODY:
+        profile = known.profile
+        if profile is None or known.borrowed:
             return
-        if known.profile.is_beyond(PARTIES, len(set(company.shown.values())), self.rare):
+        if profile.limit(PARTIES, self.rare) is None and (
+            not message.may_conceal or profile.limit(CONCEALED, self.rare) is None
+        ):
+            return
+        company = known.company(message)
+        if company is NOBODY:
+            return
+        if profile.is_beyond(PARTIES, len(set(company.shown.values())), self.rare):
             yield from self._beside(message, known, company.shown)
-        if known.profile.is_beyond(CONCEALED, len(company.hidden), self.rare):
+        if profile.is_beyond(CONCEALED, len(company.hidden), self.rare):
             yield from self._hidden(message, known, company.hidden)
 
     def _beside(self, message: Message, known: Known, shown: Mapping[str, Party]) -> Iterator[Finding]:
