@@ -123,8 +123,8 @@ def _print_kind(kind: str, rounds: Rounds, answers: Answers | None) -> dict[str,
         record[name] = {"microseconds": microseconds.median, **_record(ratio)}
     if "observe" in rounds.contestants:
         more, ratio = rounds.added("observe", "model")
-        limit = _shown(goals.LEARNING.get(kind))
-        print(f"{'judging and learning, on top of the full model':52}{more.median:14.1f}   {ratio!s:22} {limit:>7}")
+        name, most = "judging and learning, on top of the full model", _shown(goals.LEARNING.get(kind))
+        print(f"{name:52}{more.median:14.1f}   {ratio!s:22} {most:>7}")
         record["learning"] = {"microseconds": more.median, **_record(ratio)}
     if answers:
         print(_told(answers))
