@@ -67,6 +67,8 @@ _OURS = LEARNED_ROLES - {Role.TO, Role.CC, Role.RESENT_TO, Role.RESENT_CC}
 """Those that whoever is written to has no part in."""
 _RETURNED = frozenset((Role.REPLY, Role.RECEIPT, Role.BOUNCE))
 """Those whose addresses may hold a number or a recipient, and are the same mailbox for all that."""
+_NAMES: dict[str, str] = {role: role.value for role in Role}
+"""Roles as the keys of a profile: a mapping of plain text finds those in half the time."""
 
 
 class Baseline:
@@ -239,7 +241,7 @@ class Baseline:
             roles[Role.ENVELOPE] = set()  # observed; that nobody was hidden in it is knowledge too
         profiles = [self._profile_to_learn(level) for level in levels]
         learning = [profile for profile in profiles if profile is not None]
-        addresses: dict[str, set[str]] = {}
+        addresses: dict[Role, set[str]] = {}
         tracked: dict[Role, bool] = {}
         if message.has_null_path:
             roles[Role.BOUNCE], addresses[Role.BOUNCE] = set(), {self.pseudonym(Role.BOUNCE, NULL_PATH)}
@@ -258,9 +260,11 @@ class Baseline:
         if SHAPE not in without and profiles and (finest := profiles[0]):
             self._learn_novelty(finest, roles, aside)
         account = profiles[-1] if levels and levels[-1].kind == "account" else None
+        plain = {_NAMES.get(role, role): values for role, values in roles.items()}
+        exact = {_NAMES[role]: pseudonyms for role, pseudonyms in addresses.items()}
         for profile in learning:
-            told = roles if profile is not account else {**roles, STREAM: {levels[0].name}}
-            self._vouch(profile, profile.learn(told, day, addresses), roles)
+            told = plain if profile is not account else {**plain, STREAM: {levels[0].name}}
+            self._vouch(profile, profile.learn(told, day, exact), roles)
         if self._shown is not None:
             self._shown.update(value for role in roles.keys() & _OURS for value in roles[role])
         if self._lookalikes is not None:

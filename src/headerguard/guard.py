@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from headerguard.acknowledgement import Acknowledgements
 from headerguard.address import BUNDLED, SuffixList
@@ -18,7 +18,7 @@ from headerguard.finding import Evidence, Failure, Finding, Report, Skipped
 from headerguard.incident import Incidents
 from headerguard.live import opened
 from headerguard.message import Envelope, Mark, Message, Sighting, Stage
-from headerguard.profile import ENOUGH, Profile
+from headerguard.profile import ENOUGH, Profile, Seen
 from headerguard.protection import gaps
 from headerguard.reconcile import Reconciliation, reconcile
 from headerguard.rendering import render
@@ -57,6 +57,19 @@ _UNMET = {
 }
 
 
+class _Spots(NamedTuple):
+    """What the history of a level cannot tell, and when that was worked out."""
+
+    seen: Seen
+    """What the profile had learned."""
+    age: tuple[object, ...]
+    """What of it changes what the history can tell."""
+    given: bool
+    """Whether recipients were declared."""
+    spots: tuple[str, ...]
+    """A sentence each."""
+
+
 class Guard:
     """Checks messages, and learns what is normal. Immutable but for its baseline."""
 
@@ -85,7 +98,7 @@ class Guard:
         self._elsewhere = frozenset[str]().union(*(rule.fields for rule in self.rules)) - CATALOGUE.keys()
         # What occurs in a copy -> the rules that look at it, and those that cannot.
         self._dispatch: dict[tuple[object, ...], tuple[tuple[Rule, ...], tuple[Skipped, ...]]] = {}
-        self._spots: dict[Level | None, tuple[object, tuple[str, ...]]] = {}  # what the history of a level cannot tell
+        self._spots: dict[Level | None, _Spots] = {}  # what the history of a level cannot tell
         self.suffixes = SuffixList(self.config.suffix_list) if self.config.suffix_list else BUNDLED
         if expectations is None and self.config.expectations is not None:
             expectations = Expectations.load(self.config.expectations)
@@ -368,15 +381,19 @@ class Guard:
 
     def _gaps(self, profile: Profile, known: Known) -> tuple[str, ...]:
         """What the history cannot tell, worked out again where that may have changed, or the stream has doubled."""
-        given = known.declared.given
-        level, age = known.level, (profile.messages.bit_length(), profile.closeness, profile.forms, given)
+        level, given, seen = known.level, known.declared.given, profile.seen
         held = self._spots.get(level)
-        if held is None or held[0] != age or known.declared.expected:
+        if held is not None and held.seen == seen and held.given == given and not known.declared.expected:
+            return held.spots
+        age = profile.messages.bit_length(), profile.closeness, profile.forms
+        if held is not None and (held.age, held.given) == (age, given) and not known.declared.expected:
+            spots = held.spots
+        else:
             spots = tuple(gaps(profile, self.baseline, known.rate, known.declared))
-            held = self._spots[level] = (age, spots)
-            if len(self._spots) > 4096:
-                self._spots.clear()
-        return held[1]
+        if len(self._spots) > 4096:
+            self._spots.clear()
+        self._spots[level] = _Spots(seen, age, given, spots)
+        return spots
 
     def reconcile(self, copies: Iterable[Message]) -> Reconciliation:
         """Join copies of the same logical messages over stages, and say in which layer a recipient got in.

@@ -116,7 +116,7 @@ class Parts:
         """The addresses of one field, read once."""
         sightings = self._readings[part.number]
         if sightings is None:
-            (_, start, value, end), (decode, _, _, sign) = part.line, part.entry.reading
+            (_, start, value, end), (decode, _, _, sign, _) = part.line, part.entry.reading
             sightings = self._listed(part, decode) if decode else []
             if sign is not None and (self._header.text.find(sign, value, end) >= 0 or start in self._encoded):
                 sightings += self._unpacked(part)
@@ -247,6 +247,8 @@ class Parts:
             return ()
         marks = self._marks.get(part.number)
         if marks is None:
+            if (sign := part.entry.reading.mark) and not self._has_any((sign, "=?"), part.line):
+                return ()
             marks = self._marks[part.number] = self._marked(part, self._names(part))
         return marks
 
@@ -267,6 +269,9 @@ class Parts:
             read = hosts_in if part.line.name == "received" else signer
             found += self._marked(part, read(text, part.line.value, part.line.end))
         return found
+
+    def _has_any(self, signs: Iterable[str], line: Line) -> bool:
+        return any(self._header.text.find(sign, line.value, line.end) >= 0 for sign in signs)
 
     # ---- oddities
 

@@ -176,11 +176,11 @@ class RoleHistory:
         self.addresses = _joined(self.addresses, other.addresses)
         self._bound()
 
-    def learn(self, values: Iterable[str], addresses: Iterable[str], day: int) -> bool:
+    def learn(self, values: Collection[str], addresses: Collection[str], day: int) -> bool:
         """Add one message; gives whether that may have closed or opened the role: no growth of an open one does."""
         self.messages += 1
         known, few, grown = self.values, False, False
-        if known is not None:
+        if known is not None and values:
             few = len(known) <= CLOSED_VALUES
             grown = _count(known, values, day)
         if (addresses and self.addresses is not None and _count(self.addresses, addresses, day)) or grown:
@@ -417,18 +417,18 @@ class Profile:
 
         Gives the roles that it may have closed or opened.
         """
-        before, held = self.seen, len(self.roles)
+        before, histories, held = self.seen, self.roles, len(self.roles)
         self.seen = self.seen.again(day)
         if day:
             self.days[day] = self.days.get(day, 0) + 1
         changed = []
         for role, values in roles.items():
-            history = self.roles.get(role)
+            history = histories.get(role)
             if history is None:
-                history = self.roles[str(role)] = RoleHistory()
+                history = histories[str(role)] = RoleHistory()
             if history.learn(values, addresses.get(role, ()), day):
                 changed.append(role)
-        if self._closed_at == before and not changed and held == len(self.roles) and self.seen.count != ENOUGH:
+        if self._closed_at == before and not changed and held == len(histories) and self.seen.count != ENOUGH:
             self._closed_at = self.seen  # as before: the same roles are closed
         return changed
 

@@ -66,6 +66,8 @@ class Grammar(NamedTuple):
     sign: str | None = None
     """This or one of `ENCODED` stands in every value that packs an address, so others need no unpacking; None: no value
     packs one."""
+    mark: str = ""
+    """This or an encoded-word stands in every value that packs a host or an account."""
 
 
 def _besides(unpack: Unpacker) -> Grammar:
@@ -80,7 +82,7 @@ _GRAMMARS: dict[str, Grammar] = {
     "address-list": Grammar(lex),
     "path": Grammar(read_path),
     "return-path": Grammar(read_path, return_path, frozenset((Role.ENVELOPE, Role.IDENTITY, Role.MENTIONED)), "="),
-    "received": Grammar(received, received_by, _MENTIONED),
+    "received": Grammar(received, received_by, _MENTIONED, mark="(SG)"),
     "text": Grammar(None, scan, sign="@"),
     "typed-address": _besides(typed_address),
     "address-semicolon": _besides(before_semicolon),
