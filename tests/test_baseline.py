@@ -22,7 +22,7 @@ from headerguard.errors import BaselineError
 from headerguard.fields import Role
 from headerguard.guard import Guard
 from headerguard.message import Envelope, Message
-from headerguard.profile import CLOSED_VALUES, ENOUGH, Profile, RoleHistory, Seen
+from headerguard.profile import CLOSED_VALUES, ENOUGH, FLAGGED, LEARNED_ROLES, Profile, RoleHistory, Seen
 from headerguard.stream import Level
 
 DAY = date(2026, 3, 1).toordinal()
@@ -768,3 +768,26 @@ def test_a_file_that_people_merged_by_hand_is_held_to_the_caps(tmp_path: Path) -
     assert profile_of(loaded, "-/tag:t").roles["to"].values is None
     assert set(loaded.streams) == {"-/tag:t"}
     assert loaded.crowded == ("-/author:a@x.example",)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.dictionaries(
+                st.sampled_from([Role.TO, Role.BCC, Role.FROM, Role.ENVELOPE, FLAGGED[Role.TO]]),
+                st.sets(st.sampled_from(["a.test", "b.test", "c.test", "d.test"]), max_size=3),
+            ),
+            st.sampled_from([1, 1, 1, 18, 19, 20]),
+        ),
+        max_size=12,
+    )
+)
+@example([({Role.TO: {"a.test"}}, 20), ({Role.BCC: set()}, 1)])
+def test_closed_roles_are_those_that_are_closed_after_every_message(messages: list[tuple[Any, int]]) -> None:
+    profile = Profile()
+    for roles, times in messages:
+        for _ in range(times):
+            profile.learn(roles, 738_000)
+            for unused in (False, True):
+                expected = {role for role in LEARNED_ROLES if profile.closed(role, unused)}
+                assert profile.closed_roles(unused) == expected
