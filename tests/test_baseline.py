@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from headerguard import baseline as baseline_module
+from headerguard import crowds as crowds_module
 from headerguard import profile as profile_module
 from headerguard.baseline import Baseline
 from headerguard.errors import BaselineError
@@ -239,10 +239,11 @@ def test_a_stream_whose_recipients_were_flagged_where_it_had_no_history_is_open(
 
 
 @contextmanager
-def caps(values: int, subjects: int) -> Iterator[None]:
+def caps(values: int, subjects: int, kinds: int = 999) -> Iterator[None]:
     with (
         mock.patch.object(profile_module, "VALUES_CAP", values),
-        mock.patch.object(baseline_module, "SUBJECTS_CAP", subjects),
+        mock.patch.object(crowds_module, "SUBJECTS_CAP", subjects),
+        mock.patch.object(crowds_module, "CAPS", dict.fromkeys(crowds_module.CAPS, kinds)),
     ):
         yield
 
@@ -287,11 +288,52 @@ def test_an_author_with_too_many_subjects_is_not_refined_by_them() -> None:
         many = learned([*map(letter, range(5)), letter(0, "other@shop.example"), letter(1)])
     assert many.crowded == ("-/author:shop@shop.example",)
     assert set(many.streams) == {
+        "-/author:",
         "-/author:shop@shop.example",
         "-/author:other@shop.example",
         "-/subject:other@shop.example a",
     }
     assert profile_of(many, "-/author:shop@shop.example").messages == 6
+
+
+def test_templates_of_many_tenants_and_locales_are_as_many_streams_as_templates() -> None:
+    baseline = Baseline()
+    for number in range(2000):
+        tenant, template = f"hello@tenant-{number}.example", f"welcome-{number % 30}"
+        lines = f"Subject: word{number % 12} {'ab'[number % 2]}", f"X-MC-Template: {template}"
+        baseline.learn(mail(f"From: {tenant}", f"To: jane@client-{number}.example", *lines))
+    assert len(baseline.streams) == 31  # the templates, and the account
+    assert baseline.crowded == ("-/author:",)
+    assert profile_of(baseline, "-/template:welcome-0").messages == 67
+
+
+def test_mail_of_many_tenants_without_a_name_is_bounded_and_judged_together() -> None:
+    guard = Guard()
+    with caps(256, 8, 16):
+        for number in range(400):
+            lines = f"From: hello@tenant-{number % 80}.example", f"Subject: about {'x' * (number % 90)}"
+            guard.learn([mail(*lines, f"To: jane@client-{number}.example", "Reply-To: help@desk.example")])
+    assert guard.baseline.crowded == ("-/author:", "-/subject:")
+    assert set(guard.baseline.streams) == {"-/author:"}
+    other = ("From: hello@tenant-81.example", "To: jane@client.example", "Subject: about")
+    report = guard.check(mail(*other, "Reply-To: help@arxxwalls.com"))
+    assert "arxxwalls.com" in {finding.subject for finding in report.findings}
+    assert any("one of too many subjects" in spot for spot in report.blind_spots)
+    assert guard.check(mail(*other, "Reply-To: help@desk.example")).findings == ()
+
+
+def test_random_template_ids_are_judged_by_their_author() -> None:
+    guard = Guard()
+    with caps(256, 8, 16):
+        guard.learn(
+            mail("From: shop@shop.example", "To: x@y.example", f"X-MC-Template: t{n * 7919 % 9973}") for n in range(60)
+        )
+        assert guard.baseline.crowded == ("-/template:",)
+        assert not [key for key in (*guard.baseline.streams, *guard.baseline.riders) if "template:" in key]
+        copied = mail("From: shop@shop.example", "To: x@y.example", "X-MC-Template: t61", "Bcc: a@arxxwalls.com")
+        report = guard.check(copied)
+    assert "unfamiliar-blind-recipient" in {finding.rule for finding in report.findings}
+    assert any("one of too many templates" in spot for spot in report.blind_spots)
 
 
 def test_an_author_is_crowded_in_his_account_only() -> None:
@@ -357,7 +399,7 @@ def streams(baseline: Baseline) -> str:
     return json.dumps(baseline.as_dict() | {"novelty": None, "riders": riders}, sort_keys=True, default=sorted)
 
 
-_CAPS = st.sampled_from(((256, 256), (2, 2), (1, 1), (2, 3)))
+_CAPS = st.sampled_from(((256, 256), (2, 2), (1, 1), (2, 3), (9, 9, 1), (9, 2, 2), (9, 2, 4)))
 _SOME = settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -709,6 +751,7 @@ def test_a_file_that_the_first_schema_wrote_is_read(tmp_path: Path) -> None:
     for profile in expected.streams.values():
         del profile.roles["hidden"]  # and nothing of that shape
         profile.roles.pop("stream", None)  # nor which streams an account has
+    del expected.streams["acme/author:"]  # nor what all of its authors do together
     path = Path(__file__).with_name("baselines") / "schema-1.json"
     assert '"schema": 1' in path.read_text(encoding="utf-8")
     loaded = Baseline.load(path)

@@ -67,7 +67,11 @@ def test_a_field_that_names_the_stream(line: str, name: str) -> None:
     ],
 )
 def test_a_field_that_names_nothing_is_passed_over(line: str) -> None:
-    assert named(line, AUTHOR, "Subject: Hello") == ["subject:shop@shop.example hello", "author:shop@shop.example"]
+    assert named(line, AUTHOR, "Subject: Hello") == [
+        "subject:shop@shop.example hello",
+        "author:shop@shop.example",
+        "author:",
+    ]
     if not line.startswith("List-Id"):
         assert named(line, AUTHOR, "List-Id: <other.example>")[0] == "list:other.example"
 
@@ -205,16 +209,17 @@ def test_without_a_name_it_is_the_author_refined_by_the_subject() -> None:
     assert named(AUTHOR, "Subject: =?utf-8?q?Bestellung_17_best=C3=A4tigt?=") == [
         "subject:shop@shop.example bestellung # bestätigt",
         "author:shop@shop.example",
+        "author:",
     ]
     assert named(AUTHOR, "Subject: Order\r\n 17\r\n\tconfirmed")[0] == "subject:shop@shop.example order # confirmed"
-    assert named("Subject: Hello") == ["subject:- hello", "author:-"]
-    assert named() == ["subject:- ", "author:-"]
+    assert named("Subject: Hello") == ["subject:- hello", "author:-", "author:"]
+    assert named() == ["subject:- ", "author:-", "author:"]
 
 
 def test_the_author_is_the_first_that_is_sure() -> None:
-    assert named("From: a@x.example, b@x.example")[-1] == "author:a@x.example"
-    assert named("From: =?utf-8?q?c=40x.example?=", "From: <b@x.example>")[-1] == "author:b@x.example"
-    assert named("From: a@bücher.example".encode().decode("latin-1"))[-1] == "author:a@xn--bcher-kva.example"
+    assert named("From: a@x.example, b@x.example")[-2] == "author:a@x.example"
+    assert named("From: =?utf-8?q?c=40x.example?=", "From: <b@x.example>")[-2] == "author:b@x.example"
+    assert named("From: a@bücher.example".encode().decode("latin-1"))[-2] == "author:a@xn--bcher-kva.example"
 
 
 def test_a_tenant_in_the_author_does_not_split_a_named_stream() -> None:

@@ -43,6 +43,7 @@ STREET = (
     "novelty",
     "profile",
     "stores",
+    "crowds",
     "baseline",
     "live",
     "acknowledgement",

@@ -1,8 +1,7 @@
 """What each stream has done so far, profile by profile, and what all of them together tell.
 
-Merging is commutative and associative with the empty baseline as identity. An author that shows more different subjects
-than a cap is not refined by them any more. A file holds no time of writing and no positions, so the same mail gives the
-same bytes.
+Merging is commutative and associative with the empty baseline as identity. Levels that are too many to be told apart
+are let go (see `crowds`). A file holds no time of writing and no positions, so the same mail gives the same bytes.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from headerguard import stores
 from headerguard.address import BUNDLED, Address, SuffixList
 from headerguard.address_list import Tier
+from headerguard.crowds import Crowds
 from headerguard.errors import BaselineError
 from headerguard.fields import HIDDEN, MARKED, SIGNATURES, SIGNED_FOR, Role
 from headerguard.lists import FREEMAIL
@@ -53,14 +53,12 @@ from headerguard.stream import NAMED, Level, level_key
 if TYPE_CHECKING:
     from headerguard.lookalike import Lookalikes
 
-__all__ = ["SCHEMA", "SHAPE", "SUBJECTS_CAP", "Baseline", "author_key", "mark_known", "names_in", "vouched_by"]
+__all__ = ["SCHEMA", "SHAPE", "Baseline", "mark_known", "names_in", "vouched_by"]
 
 SCHEMA = 2
 """Of what is written. What schema 1 wrote is read as well: lists for counts, days one by one, no riders."""
 SHAPE = ("shape", "")
 """What is not learned of a flagged message whatever it was flagged for: how many recipients it has, and the odds."""
-SUBJECTS_CAP = 256
-"""An author with more different subjects than this is not refined by subject any more."""
 _COUNTED = frozenset((Role.FROM, Role.REPLY, Role.TO, Role.CC, Role.BCC))
 """Roles whose absence is counted for the odds, one a family."""
 _OURS = LEARNED_ROLES - {Role.TO, Role.CC, Role.RESENT_TO, Role.RESENT_CC}
@@ -75,7 +73,7 @@ class Baseline:
     """Everything learned, by level of stream. `learn` changes it in place; `merge` makes a new one."""
 
     __slots__ = (
-        "__weakref__", "_homes", "_lookalikes", "_seen_in_role", "_shown", "_subjects",
+        "__weakref__", "_crowds", "_homes", "_lookalikes", "_seen_in_role", "_shown",
         "novelty", "pseudonyms", "riders", "streams",
     )  # fmt: skip
 
@@ -89,7 +87,7 @@ class Baseline:
         """What stands for an address."""
         self.streams: MutableMapping[str, Profile] = {}
         """Profiles by level key (account/kind:value)."""
-        self._subjects: dict[str, set[str] | None] = {}  # author key -> keys of its subject levels; None: crowded
+        self._crowds = Crowds()
         self.novelty = Novelty(shipped())
         """What all streams together tell about new domains, beside what was shipped."""
         self.riders: MutableMapping[str, Riders] = {}
@@ -113,9 +111,14 @@ class Baseline:
     # ---- judging
 
     def profile(self, level: Level) -> Profile | None:
-        """The profile of a level, if it holds enough messages to judge by."""
+        """The profile of a level, if it holds enough messages to judge by.
+
+        All authors of an account together speak only where they are too many to be told apart.
+        """
         profile = self.streams.get(level.key)
-        return profile if profile is not None and profile.seen.count >= ENOUGH else None
+        if profile is None or profile.seen.count < ENOUGH:
+            return None
+        return profile if level.value or level.kind == "account" or level.key in self._crowds else None
 
     def accounts_of(self, level: Level) -> dict[str, int]:
         """Messages of a named stream in every account that knows it, by level key."""
@@ -227,8 +230,10 @@ class Baseline:
         domains) who is a stranger or was judged, so that he is no part of a habit.
         """
         levels = tuple(message.levels if levels is None else levels)
+        profiles = [self._profile_to_learn(level) for level in levels]
+        learning = [profile for profile in profiles if profile is not None]
         company = company_of(message, suffixes)
-        for place in _company_places(message.account, levels[0] if levels else None):
+        for place in _company_places(message.account, levels[0] if learning and profiles[0] else None):
             self._riders_at(place).learn(company.everybody, day, aside)
         roles: dict[str, set[str]] = _stated(message, suffixes, without, hearsay)
         if SHAPE not in without:
@@ -239,8 +244,6 @@ class Baseline:
             roles[BROKEN] = broken
         if message.envelope is not None:
             roles[Role.ENVELOPE] = set()  # observed; that nobody was hidden in it is knowledge too
-        profiles = [self._profile_to_learn(level) for level in levels]
-        learning = [profile for profile in profiles if profile is not None]
         addresses: dict[Role, set[str]] = {}
         tracked: dict[Role, bool] = {}
         if message.has_null_path:
@@ -306,34 +309,28 @@ class Baseline:
         key = level.key
         profile = self.streams.get(key)
         if profile is None:
-            if level.kind == "subject" and not self._admit_subject(key):
+            if gone := self._crowds.add(key):
+                self._drop(gone)
                 return None
             profile = self.streams[key] = Profile()
             if self._homes is not None:
                 self._homes.setdefault(key.partition("/")[2], set()).add(key)
         return profile
 
-    def _admit_subject(self, key: str) -> bool:
-        """Note one subject more of an author; past the cap all of them go, as nothing is a routine there."""
-        author = author_key(key)
-        subjects = self._subjects.setdefault(author, set())
-        if subjects is None:
-            return False
-        subjects.add(key)
-        if len(subjects) > SUBJECTS_CAP:
-            self._crowd(author)
-            return False
-        return True
-
-    def _crowd(self, author: str) -> None:
-        for key in self._subjects.get(author) or ():
+    def _drop(self, keys: Iterable[str]) -> None:
+        """Let go of what is a crowd: its mail is known one level above."""
+        for key in keys:
             self.streams.pop(key, None)
-        self._subjects[author] = None
+            self.riders.pop(key, None)
 
     @property
     def crowded(self) -> tuple[str, ...]:
-        """Author keys that show too many subjects to be refined by them."""
-        return tuple(sorted(author for author, subjects in self._subjects.items() if subjects is None))
+        """Families of levels that have become too many to be told apart; see `crowds`."""
+        return self._crowds.names
+
+    def is_crowd(self, level: Level) -> bool:
+        """Whether a level is not told apart, as it is one of too many."""
+        return self._crowds.hold(level.key)
 
     # ---- joining and comparing
 
@@ -349,23 +346,22 @@ class Baseline:
         for source in (self, *others):
             for key, profile in source.streams.items():
                 merged.streams.setdefault(key, Profile()).add(profile)
-        crowded = {author for source in (self, *others) for author in source.crowded}
-        merged._count_subjects(crowded)
         for source in (self, *others):
             merged.novelty.add(source.novelty)
             for account, riders in source.riders.items():
                 merged.riders.setdefault(account, Riders()).add(riders)
+        merged._count_crowds(name for source in (self, *others) for name in source.crowded)
         return merged
 
-    def _count_subjects(self, crowded: Iterable[str]) -> None:
-        self._subjects = dict.fromkeys(crowded)
-        for key in [key for key in self.streams if author_key(key)]:
-            if not self._admit_subject(key):
-                self.streams.pop(key, None)
+    def _count_crowds(self, names: Iterable[str]) -> None:
+        """Find out what is a crowd, besides what is said to be one."""
+        self._crowds = Crowds(sorted(names))
+        for key in list(self.streams):
+            self._drop(self._crowds.add(key))
 
     def diff(self, earlier: Baseline) -> Iterator[str]:
         """What this baseline knows and an earlier one does not, a sentence each; accounts as a whole say it again."""
-        mine, theirs = ({k for k in b.streams if not k.endswith("/account:")} for b in (self, earlier))
+        mine, theirs = ({k for k in b.streams if not k.endswith(("/account:", "/author:"))} for b in (self, earlier))
         for key in sorted(mine - theirs):
             yield f"{key}: new stream, {_messages(self.streams[key].messages)}"
         for key in sorted(theirs - mine):
@@ -447,7 +443,7 @@ class Baseline:
         crowded = top.get("crowded", [])
         if not isinstance(crowded, list) or not all(isinstance(author, str) for author in crowded):
             raise MalformedError("crowded is not a list of strings")
-        baseline._count_subjects(crowded)
+        baseline._count_crowds(crowded)
         if "novelty" in top:
             try:
                 baseline.novelty = Novelty.from_dict(top["novelty"], shipped())
@@ -568,13 +564,6 @@ def mark_known(mark: Mark, suffixes: SuffixList) -> tuple[str, str]:
     if mark.role is Role.RELAY and mark.field == "received":
         return RELAY_HOST, suffixes.registrable_domain(mark.value)
     return "", mark.value
-
-
-def author_key(key: str) -> str:
-    """The key of the author level above a subject level, or "" for any other level."""
-    account, _, level = key.partition("/")  # an account is written without any slash
-    kind, _, value = level.partition(":")
-    return f"{account}/author:{value.partition(' ')[0]}" if kind == "subject" else ""
 
 
 def _messages(count: int) -> str:

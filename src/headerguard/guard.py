@@ -26,7 +26,7 @@ from headerguard.rule import Bound, Compared, Declared, Known, Rule
 from headerguard.seal import Seal, believe, make_key, make_seal, read_key
 from headerguard.sources import blind_spots
 from headerguard.stores import is_database
-from headerguard.stream import Level
+from headerguard.stream import NAMED, Level
 from headerguard.trace import believed_to
 from headerguard.triage import Sorted, Triage, beside, day_of, moment_of
 
@@ -282,7 +282,7 @@ class Guard:
                 break
             level = following
         declared = self._declared(finest.name, intent)
-        borrowed = level is not finest
+        borrowed = level is not finest and not (finest.kind in NAMED and self.baseline.is_crowd(finest))
         judging = level if profile else None
         return finest, Known(
             profile,
@@ -370,6 +370,8 @@ class Guard:
             yield from message.record.blind_spots
         if message.origin is not None:
             yield from blind_spots(message.origin.kind)
+        if self.baseline.crowded and self.baseline.is_crowd(stream):
+            yield f"{stream} is one of too many {stream.kind}s to be told apart: it is judged with others"
         if known.profile is not None:
             yield from self._gaps(known.profile, known)
             if known.profile.has_strange_addresses(self.baseline.pseudonyms.name):

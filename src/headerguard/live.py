@@ -17,7 +17,7 @@ from contextlib import suppress
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
-from headerguard.baseline import Baseline, author_key, names_in
+from headerguard.baseline import Baseline, names_in
 from headerguard.errors import BaselineError
 from headerguard.novelty import Novelty, shipped
 from headerguard.profile import Profile, Seen, less, profile_at, profile_record
@@ -140,7 +140,7 @@ class LiveBaseline(Baseline):
         self._revision = self._database.revision
         self.streams = self._streams = _Shelf(iter(self._database.keys("streams")), self._read_profile)
         self.riders = self._riders = _Shelf(iter(self._database.keys("riders")), self._read_riders)
-        self._count_subjects(self._database.keys("crowded"))
+        self._count_crowds(self._database.keys("crowded"))
         self._written_crowds = set(self.crowded)
         self._odds = self._database.record("novelty", "")
         self.novelty = self._novelty(self._odds)
@@ -285,7 +285,8 @@ class LiveBaseline(Baseline):
 
     def _is_changed(self) -> bool:
         crowds = self._written_crowds != set(self.crowded)
-        return crowds or bool(self._streams.gone) or any(self._changed_streams()) or any(self._changed_places())
+        gone = bool(self._streams.gone or self._riders.gone)
+        return crowds or gone or any(self._changed_streams()) or any(self._changed_places())
 
     def _changed_streams(self) -> Iterator[str]:
         """Keys of the streams that were learned into: they hold more messages than was read."""
@@ -337,27 +338,24 @@ class LiveBaseline(Baseline):
         if joined.odds != self._odds and joined.odds is not None:
             self._odds, self.novelty = joined.odds, self._novelty(joined.odds)
         self._streams.gone.clear()
+        self._riders.gone.clear()
         self._written_crowds = set(self.crowded)
         self._seen_in_role, self._shown, self._homes = None, None, None
 
     def _take_keys(self, changes: list[Row]) -> None:
-        """Learn from what others wrote which streams there are, and which authors are crowded."""
+        """Learn from what others wrote which streams there are, and which of them are too many."""
         for row in changes:
             if row.section in ("streams", "riders"):
                 there: set[str] = (self._streams if row.section == "streams" else self._riders).keys_there
                 (there.discard if row.record is None else there.add)(row.key)
         for row in changes:
-            if row.section == "crowded":
-                self._crowd(row.key)
-            elif row.section == "streams" and row.record is not None and author_key(row.key):
-                self._drop_unless(self._admit_subject(row.key), row.key)
+            if row.section == "crowded" and row.record is not None:
+                self._drop(self._crowds.mark(row.key))
+            elif row.section == "streams" and row.record is not None:
+                self._drop(self._crowds.add(row.key))
             if self._lookalikes is not None and row.section == "streams":
                 for name in row.names.replace("|", "").split():
                     self._lookalikes.add(name)
-
-    def _drop_unless(self, admitted: bool, key: str) -> None:
-        if not admitted:
-            self._streams.pop(key, None)
 
     def _joined(self, key: str, others: Mapping[str, Row]) -> tuple[str, Profile]:
         now, before = self._streams.held[key], self._read.get(key, _NOTHING).text
@@ -400,9 +398,12 @@ class LiveBaseline(Baseline):
             yield Row("streams", key, text, names_in(profile))
         for key in self._streams.gone:
             yield Row("streams", key, None)
-        for key in self.crowded:
-            if key not in self._written_crowds:
-                yield Row("crowded", key, "true")
+        for place in self._riders.gone:
+            yield Row("riders", place, None)
+            yield from (row._replace(record=None) for row in self._database.rows("companions", f"{place} "))
+        crowded = set(self.crowded)
+        for key in crowded ^ self._written_crowds:
+            yield Row("crowded", key, "true" if key in crowded else None)
         for place, company in joined.riders.items():
             yield from self._company_rows(place, company)
         if joined.odds is not None:

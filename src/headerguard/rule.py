@@ -17,7 +17,7 @@ from headerguard.address_list import Tier
 from headerguard.baseline import Baseline
 from headerguard.declared import Bound, Declared
 from headerguard.errors import ConfigError
-from headerguard.fields import HIDDEN, VISIBLE, Role
+from headerguard.fields import HIDDEN, RECIPIENT, VISIBLE, Role
 from headerguard.finding import Evidence, Finding, History, Severity
 from headerguard.header import Defect, DefectName, Field
 from headerguard.lists import DISPOSABLE, FREEMAIL, DomainList
@@ -199,10 +199,11 @@ class Known:
     def stranger(self, sighting: Sighting) -> str:
         """Who it is that is strange: the registrable domain, so that one incident covers every address there.
 
-        Where somebody declared who may stand there it is the address, as it is for `unexpected-recipient`.
+        Of a recipient it is the address where somebody declared who may stand there, as for `unexpected-recipient`.
         """
-        address = sighting.address
-        return str(address) if self.declared.bound(sighting.role) is not None else self.registrable(address)
+        role, address = sighting.role, sighting.address
+        declared = role in RECIPIENT and self.declared.bound(role) is not None
+        return str(address) if declared else self.registrable(address)
 
     def p_value(self, role: Role, domain: str) -> float | None:
         """How rare a registrable domain is in a role of this stream: the share of clean messages at least as unusual.

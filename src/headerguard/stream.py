@@ -25,7 +25,7 @@ class Level(NamedTuple):
     kind: str
     """stream, template, campaign, tag, list, author, subject, or account for all of it."""
     value: str
-    """The value within the kind."""
+    """The value within the kind; none for all authors of an account together."""
     account: str | None
     """The account that the level lives in."""
 
@@ -33,7 +33,9 @@ class Level(NamedTuple):
         """How a sentence names it."""
         if self.kind == "account":
             return "this account" if self.account is None else f"account {self.account!r}"
-        return f"author {self.value}" if self.kind == "author" else f"stream {self.name!r}"
+        if self.kind == "author":
+            return f"author {self.value}" if self.value else "mail without a stream of its own"
+        return f"stream {self.name!r}"
 
     @property
     def name(self) -> str:
@@ -200,8 +202,8 @@ def levels(
     if not named:
         yield Level("subject", f"{who} {mask(next(_values(header, 'subject'), subject))}", account)
     yield Level("author", who, account)
-    if named:  # what has no name is mail of people and of machines, too: bounces, replies, what is forwarded
-        yield Level("account", "", account)
+    # What has no name is mail of people and of machines, too: bounces, replies, what is forwarded.
+    yield Level("account" if named else "author", "", account)
 
 
 def _named(

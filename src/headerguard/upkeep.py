@@ -45,14 +45,22 @@ def described(baseline: Baseline, stream: str | None, rate: float = 1e-4) -> Ite
             yield f"   {role:<15}{_openness(history):<9}{history.messages:>7,}  {_values(history)}"
         if profile.messages >= ENOUGH:
             yield from _protected(profile, baseline, rate)
-    for author in baseline.crowded:
-        yield f"{title(level_of(author).name)} writes too many subjects to be judged by them"
+    yield from map(_crowd, baseline.crowded)
     for place, riders in sorted(baseline.riders.items()):
         if riders.forgotten:
             yield (
                 f"{title(level_of(place).name)}: {riders.forgotten:,} companions were forgotten, as there are too many;"
                 " who rides along takes longer to show"
             )
+
+
+def _crowd(family: str) -> str:
+    """What is not told apart any more, and by what it is judged."""
+    level = level_of(family)
+    if level.kind == "author" and level.value:
+        return f"{title(level.name)} writes too many subjects to be judged by them"
+    above = "all of that mail together" if level.kind in ("author", "subject") else "their authors"
+    return f"{title(level.name)} there are too many to be told apart: they are judged by {above}"
 
 
 def _protected(profile: Profile, baseline: Baseline, rate: float) -> Iterator[str]:

@@ -11,6 +11,7 @@ import json
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -70,13 +71,16 @@ class Database:
         self._process = 0
         self._lock = threading.RLock()
 
-    def _connected(self, *, new: bool = False) -> sqlite3.Connection | None:
-        """The connection of this process; None where there is no file, and it is not to be made."""
+    def _connected(self, new: float | None = None) -> sqlite3.Connection | None:
+        """The connection of this process; None where there is no file.
+
+        `new`: it is to be made, and these are the seconds to wait for others who do the same.
+        """
         if self._connection is not None and self._process == os.getpid():
-            if new and _is_empty(self._connection):  # it was read while another process had only just made it
-                _create(self._connection)
+            if new is not None and _is_empty(self._connection):  # another process had only just made it
+                _create(self._connection, new)
             return self._connection
-        if not new and not os.path.exists(self.path):
+        if new is None and not os.path.exists(self.path):
             return None
         self._connection = None  # that of a parent process is left alone: closing it would take its locks away
         connection = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
@@ -88,11 +92,11 @@ class Database:
         self._connection, self._process = connection, os.getpid()
         return connection
 
-    def _prepare(self, connection: sqlite3.Connection, new: bool) -> None:
+    def _prepare(self, connection: sqlite3.Connection, new: float | None) -> None:
+        empty = _is_empty(connection)  # before anything else is read: another process may be making it now
         application, schema = (_pragma(connection, name) for name in ("application_id", "user_version"))
-        empty = _is_empty(connection)
-        if empty and new:
-            _create(connection)
+        if empty and new is not None:
+            _create(connection, new)
         elif not empty and application != _APPLICATION:
             raise BaselineError(f"{self.path}: is a database of another program")
         elif schema > SCHEMA:
@@ -160,7 +164,7 @@ class Database:
         as `patience` says, in seconds.
         """
         with self._saying("written"):
-            connection = self._connected(new=True)
+            connection = self._connected(patience)
             assert connection is not None
             connection.execute(f"PRAGMA busy_timeout = {int(patience * 1000)}")
             connection.execute("BEGIN IMMEDIATE")
@@ -193,9 +197,17 @@ def _is_empty(connection: sqlite3.Connection) -> bool:
     return connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None
 
 
-def _create(connection: sqlite3.Connection) -> None:
+def _create(connection: sqlite3.Connection, patience: float) -> None:
     """Make the tables, unless another process was quicker."""
-    connection.execute("PRAGMA journal_mode = WAL")
+    until = time.monotonic() + patience
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            break
+        except sqlite3.OperationalError:  # of all there is, this alone does not wait for another process by itself
+            if time.monotonic() >= until:
+                raise
+            time.sleep(0.01)
     connection.execute("BEGIN IMMEDIATE")
     if _is_empty(connection):
         for statement in filter(str.strip, _TABLES.split(";")):
