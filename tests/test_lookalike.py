@@ -49,6 +49,12 @@ IMITATIONS = {
     "supportdigitalocean.com": ("digitalocean.com", How.WORD),
     "my-digitalocaen-account.com": ("digitalocean.com", How.WORD),
     "deutsche-online.de": ("deutsche-bank.de", How.WORD),
+    "digitalocean-com.arxxwalls.com": ("digitalocean.com", How.SUBDOMAIN),
+    "dhk.com": ("dhl.com", How.SUBSTITUTION),
+    "hdl.com": ("dhl.com", How.TRANSPOSITION),
+    "dhlz.com": ("dhl.com", How.INSERTION),
+    "dhl-billing.com": ("dhl.com", How.WORD),
+    "adyen-billing.test": ("adyen.com", How.WORD),
 }
 
 
@@ -65,7 +71,11 @@ def test_an_imitation_is_told_with_its_original(names: Lookalikes, stranger: str
         "news.digitalocean.com",
         "xn--bcher-kva.example",
         "arxxwalls.com",
-        "dhx.com",  # three letters are alike by chance
+        "dhx.com",  # three letters are alike by chance: x is far from l on every keyboard
+        "dphl.com",
+        "dh1s.com",  # a letter that looks alike and one more
+        "dhk.test",  # a slip and another suffix
+        "signin-bank.de",  # what is left of it tells nobody
         "mail.test",  # a word that stands in many names
         "client-1.example",
         "ocean.com",
@@ -110,6 +120,16 @@ def test_of_several_originals_the_nearest_is_told() -> None:
     names = Lookalikes(["stripes.example", "stripe.example"])
     assert names.imitated("str1pe.example") == Imitation("stripe.example", How.CONFUSABLE)
     assert names.imitated("str1pes.example") == Imitation("stripes.example", How.CONFUSABLE)
+
+
+def test_of_two_known_names_under_other_suffixes_the_one_under_the_suffix_of_the_stranger_is_told() -> None:
+    names = Lookalikes(["santander.com", "santander.co.uk", "ing.nl", "rippling.com"])
+    for stranger in ("santand\u0435r.com", "santand-er.com", "santnader.com", "santander-billing.com"):
+        found = names.imitated(stranger)
+        assert found, stranger
+        assert found.original == "santander.com"
+    assert names.imitated("santand-er.co.uk") == Imitation("santander.co.uk", How.HYPHEN)
+    assert names.imitated("rippl.ing.com") == Imitation("rippling.com", How.DOT)
 
 
 @pytest.mark.parametrize("text", ["\u0430\u0440\u0440\u04cf\u0435", "\U0001d41a\uff50p\u013a\u00e9", "a\u200bpple"])

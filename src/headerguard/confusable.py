@@ -9,14 +9,15 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import pairwise
 
-__all__ = ["SIMILAR", "key_of", "merged", "readings", "shown", "skeleton"]
+__all__ = ["key_of", "merged", "neighbours", "readings", "shown", "skeleton"]
 
 _LONGEST_LABEL = 63
 """Octets of a label (RFC 1035 section 2.3.4)."""
 _FOLD = {ord(a): b for a, b in (("i", "l"), ("1", "l"), ("|", "l"), ("0", "o"), ("-", None), ("_", None))}
 _DIGRAPHS = (("rn", "m"), ("nn", "m"), ("vv", "w"), ("cl", "d"))
-SIMILAR: dict[str, tuple[str, ...]] = {
+_SIMILAR: dict[str, tuple[str, ...]] = {
     "b": ("d", "h"), "c": ("e",), "d": ("b", "cl"), "e": ("c",), "g": ("q",), "h": ("b",), "m": ("n", "rn"),
     "n": ("m",), "q": ("g",), "r": ("n",), "u": ("v",), "v": ("u", "y"), "y": ("v",),
     "2": ("z",), "3": ("8", "e"), "4": ("a",), "5": ("s",), "6": ("9", "b"), "7": ("t",), "8": ("3", "b"),
@@ -24,6 +25,11 @@ SIMILAR: dict[str, tuple[str, ...]] = {
     "vv": ("w",),
 }  # fmt: skip
 """What stands in an imitation, and the letters that it may stand for."""
+_KEYBOARDS = (
+    ("1234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm"),
+    ("1234567890", "qwertzuiop", "asdfghjkl", "yxcvbnm"),
+    ("1234567890", "azertyuiop", "qsdfghjklm", "wxcvbn"),
+)
 
 
 def skeleton(text: str) -> str:
@@ -51,8 +57,21 @@ def readings(key: str) -> Iterator[str]:
     """A key with one letter or two read as similar ones."""
     for index in range(len(key)):
         for width in (1, 2):
-            for other in SIMILAR.get(key[index : index + width], ()):
+            for other in _SIMILAR.get(key[index : index + width], ()):
                 yield key[:index] + other + key[index + width :]
+
+
+@lru_cache(maxsize=1)
+def neighbours() -> frozenset[str]:
+    """Pairs of letters that a slip takes for each other: near on a keyboard, both vowels, one bit off, or similar."""
+    pairs = {a + b for rows in _KEYBOARDS for row in rows for a, b in pairwise(row)}
+    for upper, lower in (pair for rows in _KEYBOARDS for pair in pairwise(rows)):
+        pairs |= {a + b for i, a in enumerate(upper) for b in lower[max(i - 1, 0) : i + 1]}
+    pairs |= {a + b for a in "aeiou" for b in "aeiou"}
+    signs = "abcdefghijklmnopqrstuvwxyz0123456789"
+    pairs |= {a + b for a in signs for b in signs if (ord(a) ^ ord(b)).bit_count() == 1}
+    pairs |= {a + b for a, others in _SIMILAR.items() for b in others if len(a + b) == 2}
+    return frozenset(pairs | {pair[::-1] for pair in pairs})
 
 
 def shown(domain: str) -> str:

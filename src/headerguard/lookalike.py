@@ -12,12 +12,11 @@ import re
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from functools import lru_cache
-from itertools import pairwise
-from math import log2
+from math import ceil, log2
 from typing import NamedTuple
 
 from headerguard.address import BUNDLED, SuffixList, to_a_label
-from headerguard.confusable import SIMILAR, key_of, merged, readings, shown, skeleton
+from headerguard.confusable import key_of, merged, neighbours, readings, shown, skeleton
 
 __all__ = ["How", "Imitation", "Lookalikes", "is_common"]
 
@@ -60,8 +59,6 @@ class Imitation(NamedTuple):
     """In which way."""
 
 
-_HOST = 255
-"""Characters of a domain that are looked at, from its end (RFC 1035 section 2.3.4)."""
 _LABEL = 63
 _ALPHABET = "abcdefghjklmnopqrstuvwxyz23456789"
 """What is left of letters and digits once those that look alike are one."""
@@ -69,25 +66,6 @@ _NUMBER = re.compile(r"\d+|(?<=-)[a-z](?=[.-])")
 """What counts in a row of names: node-7, mailbox-b."""
 _MANY = 40
 """Letters that are read as similar ones, up to which pairs of them are tried, too."""
-_KEYBOARDS = (
-    ("1234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm"),
-    ("1234567890", "qwertzuiop", "asdfghjkl", "yxcvbnm"),
-    ("1234567890", "azertyuiop", "qsdfghjklm", "wxcvbn"),
-)
-
-
-@lru_cache(maxsize=1)
-def _neighbours() -> frozenset[str]:
-    """Pairs of letters that a slip takes for each other: near on a keyboard, both vowels, one bit off, or similar."""
-    pairs = {a + b for rows in _KEYBOARDS for row in rows for a, b in pairwise(row)}
-    for upper, lower in (pair for rows in _KEYBOARDS for pair in pairwise(rows)):
-        pairs |= {a + b for i, a in enumerate(upper) for b in lower[max(i - 1, 0) : i + 1]}
-    pairs |= {a + b for a in "aeiou" for b in "aeiou"}
-    signs = "abcdefghijklmnopqrstuvwxyz0123456789"
-    pairs |= {a + b for a in signs for b in signs if (ord(a) ^ ord(b)).bit_count() == 1}
-    pairs |= {a + b for a, others in SIMILAR.items() for b in others if len(a + b) == 2}
-    keys = set(map(key_of, pairs))
-    return frozenset(keys | {pair[::-1] for pair in keys})
 
 
 @lru_cache(maxsize=1)
@@ -106,32 +84,48 @@ def is_common(word: str) -> bool:
 
 
 _NEEDED = {
-    How.CONFUSABLE: 3,
+    How.CONFUSABLE: 2,
     How.SUBDOMAIN: 2,
     How.SUFFIX: 3,
     How.HYPHEN: 3,
-    How.TRANSPOSITION: 4,
-    How.REPETITION: 4,
-    How.VISUAL: 4,
-    How.SUBSTITUTION: 4,
-    How.OMISSION: 4,
-    How.INSERTION: 4,
-    How.DOT: 4,
-    How.WORD: 4,
+    How.TRANSPOSITION: 3,
+    How.REPETITION: 3,
+    How.VISUAL: 3,
+    How.SUBSTITUTION: 3,
+    How.OMISSION: 3,
+    How.INSERTION: 3,
+    How.DOT: 3,
+    How.WORD: 3,
 }
 """How many letters a known name must have, hyphens aside, so that a likeness of the kind is hardly chance: measured on
 names that have nothing to do with one another. Short names are alike by chance, and so are some of very many."""
-_FEW, _EXTRA = 250, 3
+_FEW, _EXTRA = 250, 4
 """Known names up to which that holds, and the letters that are asked for on top where more are known, at most."""
+_TELLING = 3
+"""Letters of the part of a name of several words that tells it when another part was replaced, at least; twice as many
+for a part that is a common word."""
 _REMEMBERED = 4_096
 """Strangers whose answer is remembered until a name is added: the same ones come again."""
-_UNLIKE, _ELSEWHERE = 2, 3
-"""Letters more, where the likeness is a loose one: a letter from the other end of the keyboard; another suffix too."""
-_COMMON = 4
-"""Letters more, where the known name is a word that stands in many names."""
+_UNLIKE = 2
+"""Letters more, where the likeness is a loose one: a letter from the other end of the keyboard, a slip on top of
+letters that look alike."""
+_ELSEWHERE = {How.WORD: 2}
+"""Letters more under another suffix too, by the way; 5 for the others."""
+_COMMON = {How.SUFFIX: 2, How.HYPHEN: 2, How.CONFUSABLE: 1, How.WORD: 4}
+"""Letters more, where the known name is a word that stands in many names; 2 for the other ways."""
 
-Suspicion = tuple[int, str, How]
-"""The letters that the known name must have, the name, the way."""
+
+class _Suspicion(NamedTuple):
+    """A known name that a stranger may stand for; of two as near as each other the one under its suffix comes first."""
+
+    need: int
+    """Letters that the name must have."""
+    elsewhere: bool
+    """Whether it stands under another suffix than the stranger."""
+    size: int
+    """Letters that it has, less than nothing, so that the longest one comes first."""
+    name: str
+    how: How
 
 
 class Lookalikes:
@@ -186,89 +180,102 @@ class Lookalikes:
         if not self._by_key or registrable in self:
             return None
         stranger = _Stranger(domain, registrable)
-        extra = min(_EXTRA, max(0, round(log2(self._count / _FEW)))) if stranger.label.isascii() else -1
+        extra = min(_EXTRA, max(0, ceil(log2(self._count / _FEW)))) if stranger.label.isascii() else -1
         telling = [
-            (need, -_size(name), name, how)
-            for need, name, how in self._suspicions(stranger)
-            if _size(name) >= need + extra and not stranger.stands_beside(name)
+            suspicion
+            for suspicion in self._suspicions(stranger)
+            if -suspicion.size >= suspicion.need + extra and not stranger.stands_beside(suspicion.name)
         ]
         best = min(telling, default=None)
-        return Imitation(*best[2:]) if best else None
+        return Imitation(best.name, best.how) if best else None
 
     # ---- ways to imitate, backwards
 
-    def _suspicions(self, stranger: _Stranger) -> Iterator[Suspicion]:
+    def _suspicions(self, stranger: _Stranger) -> Iterator[_Suspicion]:
         """Every known name that a stranger may stand for."""
         yield from self._dots(stranger)
         key = stranger.key
         alike = list(self._alike(stranger)) if key else []
         yield from alike
-        if key and not alike:
-            yield from self._slips(key, stranger.suffix)
+        if key and not any(-found.size >= found.need for found in alike):
+            yield from self._slips(key, stranger.plain, stranger.suffix)
             yield from self._similar(key, stranger.suffix)
             yield from self._extended(stranger)
 
-    def _named(self, key: str, how: How, suffix: str, loose: int = 0) -> Iterator[Suspicion]:
+    def _named(self, key: str, how: How, suffix: str, loose: int = 0) -> Iterator[_Suspicion]:
         """The names at a key, for a way."""
         for name in self._at(key):
-            other = 0 if name.partition(".")[2] == suffix else _ELSEWHERE
-            common = _COMMON if key in _words() else 0
             merged = 0 if key == _key_of(name) else 1
-            yield _NEEDED[how] + loose + other + common + merged, name, how
+            yield _suspicion(name, how, suffix, loose + merged)
 
-    def _alike(self, stranger: _Stranger) -> Iterator[Suspicion]:
+    def _alike(self, stranger: _Stranger) -> Iterator[_Suspicion]:
         """Names that a reader takes for the stranger's, but for hyphens and what stands behind the dot."""
         for key in {stranger.key, merged(stranger.key)}:
             for name in self._at(key):
-                label, _, suffix = name.partition(".")
-                common = _COMMON if key in _words() else 0
-                if suffix != stranger.suffix:
-                    yield _NEEDED[How.SUFFIX] + common, name, How.SUFFIX
-                elif label.replace("-", "") == stranger.label.replace("-", ""):
-                    yield _NEEDED[How.HYPHEN] + common, name, How.HYPHEN
+                theirs = _plain(name)
+                same = theirs.replace("-", "") == stranger.plain.replace("-", "")
+                if name.partition(".")[2] != stranger.suffix:
+                    yield _suspicion(name, How.SUFFIX, stranger.suffix, 0 if same else _UNLIKE)
                 else:
-                    yield _NEEDED[How.CONFUSABLE], name, How.CONFUSABLE
+                    moved = same and theirs != stranger.plain
+                    yield _suspicion(name, How.HYPHEN if moved else How.CONFUSABLE, stranger.suffix)
 
-    def _dots(self, stranger: _Stranger) -> Iterator[Suspicion]:
+    def _dots(self, stranger: _Stranger) -> Iterator[_Suspicion]:
         """A known name in front of another, or in pieces."""
         labels = stranger.labels
         if len(labels) < 3:
             return
-        for index, label in enumerate(labels[:-2]):
-            for name in self._at(key_of(label)) if len(label) <= _LABEL else ():
+        for index, label in enumerate(labels[: -stranger.suffix.count(".") - 2]):
+            if len(label) > _LABEL:
+                continue
+            for name in self._at(key_of(label)):
                 behind = name.partition(".")[2].split(".")
                 if labels[index + 1 : index + 1 + len(behind)] == behind:
-                    yield _NEEDED[How.SUBDOMAIN] - _EXTRA, name, How.SUBDOMAIN
+                    yield _Suspicion(_NEEDED[How.SUBDOMAIN] - _EXTRA, False, -_size(name), name, How.SUBDOMAIN)
+            if "-" in label:
+                yield from self._flat(key_of(label), How.SUBDOMAIN)
         for width in (1, 2, 3):
             for pieces in (2, 3):
                 parts, suffix = labels[-width - pieces : -width], ".".join(labels[-width:])
                 if len(parts) == pieces and sum(map(len, parts)) <= _LABEL:
-                    for need, name, how in self._named(key_of("".join(parts)), How.DOT, suffix):
-                        if name.endswith(f".{suffix}"):
-                            yield need, name, how
+                    for found in self._named(key_of("".join(parts)), How.DOT, suffix):
+                        if not found.elsewhere:
+                            yield found
 
-    def _slips(self, key: str, suffix: str, loose: int = 0) -> Iterator[Suspicion]:
+    def _flat(self, key: str, how: How, suffix: str = "") -> Iterator[_Suspicion]:
+        """The dot of example.com left out, with or without another top level."""
+        for cut in range(2, len(key) - 1):
+            for name in self._at(key[:cut]):
+                flat = key_of(name.partition(".")[2].replace(".", ""))
+                if flat in (key[cut:], key[cut:] + key_of(suffix.replace(".", ""))):
+                    yield _Suspicion(_NEEDED[how], False, -_size(name), name, how)
+
+    def _slips(self, key: str, plain: str, suffix: str, loose: int = 0) -> Iterator[_Suspicion]:
         """One letter swapped, left out, more, or another."""
         known = self._by_key
         cuts = [(key[:i], key[i:]) for i in range(len(key) + 1)]
+        found: list[tuple[str, How, int]] = []
         for head, tail in cuts:
             if len(tail) > 1 and (swapped := head + tail[1] + tail[0] + tail[2:]) in known:
-                yield from self._named(swapped, How.TRANSPOSITION, suffix, loose)
+                found.append((swapped, How.TRANSPOSITION, 0))
             if tail and (fewer := head + tail[1:]) in known:
                 doubled = tail[0] in (head[-1:], tail[1:2])
-                yield from self._named(fewer, How.REPETITION if doubled else How.INSERTION, suffix, loose)
+                found.append((fewer, How.REPETITION if doubled else How.INSERTION, _strangeness(head, tail)))
             if tail[:2] == "es" and (fewer := head + tail[2:]) in known:
-                yield from self._named(fewer, How.INSERTION, suffix, loose + 1)
+                found.append((fewer, How.INSERTION, 1))
         longer = {head + sign + tail for head, tail in cuts for sign in _ALPHABET}
-        for other in longer & known.keys():
-            yield from self._named(other, How.OMISSION, suffix, loose)
+        found += [(other, How.OMISSION, 0) for other in longer & known.keys()]
         other_letter = {head + sign + tail[1:] for head, tail in cuts if tail for sign in _ALPHABET}
         for other in (other_letter & known.keys()) - {key}:
-            ours, theirs = next((a, b) for a, b in zip(key, other, strict=True) if a != b)
-            near = 0 if ours + theirs in _neighbours() else _UNLIKE
-            yield from self._named(other, How.SUBSTITUTION, suffix, loose + near)
+            found.append((other, How.SUBSTITUTION, 0))
+        for other, how, strange in found:
+            for suspicion in self._named(other, how, suffix, loose + strange):
+                ours, theirs = _difference(plain, _plain(suspicion.name))
+                near = how is not How.SUBSTITUTION or ours + theirs in neighbours()
+                one = len(ours) + len(theirs) <= 2 or ours == theirs[::-1]
+                yield suspicion._replace(need=suspicion.need + (0 if near and one else _UNLIKE))
 
-    def _similar(self, key: str, suffix: str, loose: int = 0) -> Iterator[Suspicion]:
+    def _similar(self, key: str, suffix: str, loose: int = 0) -> Iterator[_Suspicion]:
         """Up to two letters replaced with similar ones."""
         tried, latest = {key}, {key}
         for step in (0, 1):
@@ -279,7 +286,7 @@ class Lookalikes:
             if len(latest) > _MANY:
                 return
 
-    def _extended(self, stranger: _Stranger) -> Iterator[Suspicion]:
+    def _extended(self, stranger: _Stranger) -> Iterator[_Suspicion]:
         """A known name with something before or behind it."""
         key, suffix = stranger.key, stranger.suffix
         for cut in range(2, len(key) - 1):
@@ -287,22 +294,21 @@ class Lookalikes:
             for part, rest in ((key[:cut], key[cut:]), (key[cut:], key[:cut])):
                 if part in self._by_key:
                     yield from self._named(part, How.WORD, suffix, _looseness(part, rest, joined))
-            for name in self._at(key[:cut]):  # the dot of example.com left out, with or without another top level
-                flat = key_of(name.partition(".")[2].replace(".", ""))
-                if flat in (key[cut:], key[cut:] + key_of(suffix.replace(".", ""))):
-                    yield _NEEDED[How.DOT], name, How.DOT
+        yield from self._flat(key, How.DOT, suffix)
         if stranger.hyphens:
             yield from self._among_words(stranger)
             yield from self._replaced(stranger)
 
-    def _replaced(self, stranger: _Stranger) -> Iterator[Suspicion]:
+    def _replaced(self, stranger: _Stranger) -> Iterator[_Suspicion]:
         """A known name of several words, one of them replaced with a common one."""
-        label = stranger.label
-        for part, word in zip(_parts(label), (stranger.tokens[-1], stranger.tokens[0]), strict=False):
-            if word in _words() and part.strip() not in _words() and len(part) > 7:
-                yield from self._named(part, How.WORD, stranger.suffix)
+        front, behind = _parts(stranger.label) or ("", "")
+        for part, word in ((front, stranger.tokens[-1]), (behind, stranger.tokens[0])):
+            if word in _words() and len(part.strip()) >= (_TELLING * 2 if part.strip() in _words() else _TELLING):
+                for found in self._named(part, How.WORD, stranger.suffix):
+                    if not found.elsewhere:
+                        yield found
 
-    def _among_words(self, stranger: _Stranger) -> Iterator[Suspicion]:
+    def _among_words(self, stranger: _Stranger) -> Iterator[_Suspicion]:
         """What is left without the words between hyphens, itself imitated or not."""
         words = _words()
         first = next((i for i, token in enumerate(stranger.tokens) if token not in words), None)
@@ -312,19 +318,53 @@ class Lookalikes:
         core = "".join(stranger.tokens[first : last + 1])
         if core != stranger.key:
             yield from self._named(core, How.WORD, stranger.suffix)
-            for need, name, _ in (*self._slips(core, stranger.suffix), *self._similar(core, stranger.suffix)):
-                yield need + _UNLIKE, name, How.WORD
+            plain = skeleton("-".join(stranger.label.split("-")[first : last + 1]))
+            slips = self._slips(core, plain, stranger.suffix, _UNLIKE + 1)
+            for found in (*slips, *self._similar(core, stranger.suffix, _UNLIKE + 1)):
+                yield found._replace(how=How.WORD)
+
+
+def _suspicion(name: str, how: How, suffix: str, loose: int = 0) -> _Suspicion:
+    """What it takes to say that a stranger under a suffix imitates a name so."""
+    elsewhere = name.partition(".")[2] != suffix
+    need = _NEEDED[how] + loose
+    if elsewhere and how is not How.SUFFIX:
+        need += _ELSEWHERE.get(how, 5)
+    if _key_of(name) in _words():
+        need += _COMMON.get(how, 2)
+    return _Suspicion(need, elsewhere, -_size(name), name, how)
+
+
+def _strangeness(head: str, tail: str) -> int:
+    """Letters more for one too many, if it is no neighbour of those beside it, nor at the end, nor a plural."""
+    more, beside = tail[0], {head[-1:], tail[1:2]}
+    near = more in beside or any(more + other in neighbours() for other in beside)
+    return 0 if near or len(tail) == 1 or more == "s" else _UNLIKE
+
+
+def _difference(ours: str, theirs: str) -> tuple[str, str]:
+    """Two labels without what they have in common in front and behind."""
+    start = next((i for i, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), min(len(ours), len(theirs)))
+    ours, theirs = ours[start:], theirs[start:]
+    pairs = zip(reversed(ours), reversed(theirs), strict=False)
+    end = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(ours), len(theirs)))
+    return ours[: len(ours) - end], theirs[: len(theirs) - end]
 
 
 def _looseness(part: str, rest: str, joined: bool) -> int:
     """Letters more that a known name needs to be seen in a longer one."""
     if rest in _words():
-        return int(len(part) + len(rest) < 8) if joined else -1
-    return 6 if joined and len(rest) > 3 else 4
+        return int(len(part) + len(rest) < 6) if joined else -1
+    return 7 if joined and len(rest) > 3 else 5
 
 
 def _key_of(registrable: str) -> str:
     return key_of(shown(registrable.partition(".")[0]))
+
+
+def _plain(name: str) -> str:
+    """The label of a known name as it is read, letter by letter."""
+    return skeleton(shown(name.partition(".")[0]))
 
 
 def _parts(label: str) -> tuple[str, ...]:
@@ -341,7 +381,7 @@ def _size(name: str) -> int:
 class _Stranger:
     """A domain, cut as it is compared."""
 
-    __slots__ = ("hyphens", "key", "label", "labels", "row", "suffix", "tokens")
+    __slots__ = ("hyphens", "key", "label", "labels", "plain", "row", "suffix", "tokens")
 
     def __init__(self, domain: str, registrable: str) -> None:
         self.labels = skeleton(shown(domain)).split(".")
@@ -350,6 +390,7 @@ class _Stranger:
         self.suffix = skeleton(shown(suffix))
         self.tokens = [key_of(token) for token in self.label.split("-")]
         self.key = "".join(self.tokens)
+        self.plain = skeleton(self.label)
         self.row = _NUMBER.sub("0", registrable)
         self.hyphens = {sum(map(len, self.tokens[: i + 1])) for i in range(len(self.tokens) - 1)}
 
