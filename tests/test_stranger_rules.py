@@ -13,6 +13,7 @@ from headerguard.config import parse
 from headerguard.finding import Finding, Severity
 from headerguard.guard import Guard
 from headerguard.message import Envelope
+from headerguard.rule import Known
 from headerguard.rules.freemail_blind_recipient import FreemailBlindRecipient
 from headerguard.rules.lookalike_domain import LookalikeDomain
 from headerguard.rules.lookalike_mailbox import LookalikeMailbox
@@ -143,6 +144,21 @@ def test_mail_without_strangers_loads_nothing() -> None:
     """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "None", "True"]
+
+
+def test_nobody_is_compared_for_mail_whose_domains_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = b"From: a@brightpath.example\r\nTo: b@client.example\r\nBcc: c@mail.brightpath.example\r\nSubject: n\r\n\r\n"
+    guard = Guard(config=parse({"own-domains": ["brightpath.example"]}))
+    guard.learn([text] * 30)
+    asked: list[str] = []
+    monkeypatch.setattr(Known, "imitated", lambda self, sighting: asked.append(sighting.address.domain))
+    for _ in range(3):
+        guard.check(text)
+    assert asked == []
+    guard.check(text.replace(b"c@mail.", b"c@stranger."))
+    assert asked == []
+    guard.check(text.replace(b"c@mail.brightpath", b"c@stranger"))
+    assert asked == ["stranger.example"]
 
 
 # ---- lookalike-mailbox -----------------------------------------------------------------------------------------------

@@ -58,9 +58,10 @@ class LookalikeDomain(Rule):
         roles = self.roles if near else known.closed_roles() & self.roles
         places: dict[str, list[Sighting]] = {}
         for sighting in message.sightings_of(roles) if roles else ():
-            places.setdefault(sighting.address.domain, []).append(sighting)
+            if (domain := sighting.address.domain) not in known.own_domains:
+                places.setdefault(domain, []).append(sighting)
         for domain, (first, *others) in places.items():
-            if (imitation := known.imitated(first)) and (near or _counts(first, message)):
+            if known.is_stranger(first) and (imitation := known.imitated(first)) and (near or _counts(first, message)):
                 yield self.finding(
                     first,
                     f"{first.field} names {domain}, which looks like {imitation.original} ({imitation.how})",
