@@ -343,6 +343,19 @@ def test_an_author_is_crowded_in_his_account_only() -> None:
     assert "b/subject:shop@shop.example a" in baseline.streams
 
 
+def test_subjects_of_an_author_with_too_many_count_as_if_they_were_known() -> None:
+    def by(author: str, subjects: str) -> list[Message]:
+        return [mail(f"From: {author}@shop.example", f"Subject: {subject}") for subject in subjects]
+
+    with caps(99, 2, 4):
+        whole = learned(by("a", "xyz") + by("b", "xy"))
+        joined = learned(by("a", "xyz")).merge(learned(by("b", "xy")))
+        continued = learned(by("a", "xyz")).merge()
+        for message in by("b", "xy"):
+            continued.learn(message)
+    assert whole.crowded == joined.crowded == continued.crowded == ("-/subject:",)
+
+
 def test_a_stream_that_is_called_like_a_subject_is_none() -> None:
     """The name comes from the caller or the header; joining and loading must not take it for a refined author."""
     with caps(9, 1):

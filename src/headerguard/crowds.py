@@ -57,6 +57,21 @@ class Crowds:
                     gone |= self.mark(family)
         return gone
 
+    def _count_out(self, author: str) -> set[str]:
+        """The subjects of an author are a crowd: among those of the account they count as so many as made it one.
+
+        Those that a file names are not known any more; what is counted must not depend on that.
+        """
+        account, _, level = author.partition("/")
+        family = f"{account}/subject:"
+        members = self._members.setdefault(family, set())
+        if members is None:
+            return set()
+        prefix = f"{account}/subject:{level.removeprefix('author:')} "
+        members -= {key for key in members if key.startswith(prefix)}
+        members |= {f"{prefix}{number}\0" for number in range(SUBJECTS_CAP + 1)}
+        return self.mark(family) if len(members) > CAPS["subject"] else set()
+
     def mark(self, name: str) -> set[str]:
         """A family is a crowd, and so are those inside it; gives the keys that are not to be kept any longer."""
         if any(outer in self for outer in _outer(name)):
@@ -66,6 +81,8 @@ class Crowds:
         account, _, level = name.partition("/")
         if level == "author:":
             gone |= self.mark(f"{account}/subject:")
+        elif level.startswith("author:"):
+            gone |= self._count_out(name)
         if level in ("author:", "subject:"):  # the subjects of one author are no family of their own any more
             authors = f"{account}/author:"
             for inner in [one for one in self._members if one.startswith(authors) and one != authors]:
