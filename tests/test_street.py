@@ -42,6 +42,7 @@ STREET = (
     "riders",
     "novelty",
     "profile",
+    "traits",
     "stores",
     "crowds",
     "baseline",

@@ -17,26 +17,21 @@ from headerguard.address import BUNDLED, Address, SuffixList
 from headerguard.address_list import Tier
 from headerguard.crowds import Crowds
 from headerguard.errors import BaselineError
-from headerguard.fields import HIDDEN, MARKED, SIGNATURES, SIGNED_FOR, Role
+from headerguard.fields import HIDDEN, Role
 from headerguard.lists import FREEMAIL
 from headerguard.message import Mark, Message, Sighting
 from headerguard.novelty import JUDGED, Novelty, shipped
 from headerguard.profile import (
-    ACCOUNT,
     BROKEN,
     CONCEALED,
     ENOUGH,
     FLAGGED,
     LEARNED_ROLES,
     PARTIES,
-    RELAY_HOST,
     SEAL,
-    SETTING,
     SHAPES,
     SHOWN,
-    SIGNER,
     STREAM,
-    TRACKING_HOST,
     MalformedError,
     Profile,
     RoleHistory,
@@ -48,12 +43,13 @@ from headerguard.profile import (
 )
 from headerguard.pseudonym import NULL_PATH, Pseudonyms, is_kept, of_this_process
 from headerguard.riders import Riders, company_of, riders_at, riders_record
-from headerguard.stream import NAMED, Level, level_key
+from headerguard.stream import NAMED, Level
+from headerguard.traits import mark_known, traits_of
 
 if TYPE_CHECKING:
     from headerguard.lookalike import Lookalikes
 
-__all__ = ["SCHEMA", "SHAPE", "Baseline", "mark_known", "names_in", "vouched_by"]
+__all__ = ["SCHEMA", "SHAPE", "Baseline", "names_in", "vouched_by"]
 
 SCHEMA = 2
 """Of what is written. What schema 1 wrote is read as well: lists for counts, days one by one, no riders."""
@@ -65,15 +61,15 @@ _OURS = LEARNED_ROLES - {Role.TO, Role.CC, Role.RESENT_TO, Role.RESENT_CC}
 """Those that whoever is written to has no part in."""
 _RETURNED = frozenset((Role.REPLY, Role.RECEIPT, Role.BOUNCE))
 """Those whose addresses may hold a number or a recipient, and are the same mailbox for all that."""
-_NAMES: dict[str, str] = {role: role.value for role in Role}
-"""Roles as the keys of a profile: a mapping of plain text finds those in half the time."""
+_ENVELOPE, _BOUNCE = Role.ENVELOPE.value, Role.BOUNCE.value  # plain text is found in a mapping in half the time
+_CANDIDATE = Tier.CANDIDATE  # a member is looked up by way of its class at three times the cost of a name
 
 
 class Baseline:
     """Everything learned, by level of stream. `learn` changes it in place; `merge` makes a new one."""
 
     __slots__ = (
-        "__weakref__", "_crowds", "_homes", "_lookalikes", "_seen_in_role", "_shown",
+        "__weakref__", "_crowds", "_homes", "_lookalikes", "_seen_in_role", "_shown", "_turned",
         "novelty", "pseudonyms", "riders", "streams",
     )  # fmt: skip
 
@@ -92,6 +88,7 @@ class Baseline:
         """What all streams together tell about new domains, beside what was shipped."""
         self.riders: MutableMapping[str, Riders] = {}
         """Who was beside whom, by account and by stream that has a name."""
+        self._turned: list[Profile] = []  # those of whose roles any may have closed or opened
         self._seen_in_role: set[str] | None = None
         self._shown: set[str] | None = None
         self._lookalikes: Lookalikes | None = None
@@ -162,6 +159,8 @@ class Baseline:
 
         A provider of free mail is nobody in particular.
         """
+        if self._turned:
+            self._catch_up()
         if self._seen_in_role is None:
             self._seen_in_role = set(self._vouched())
         return domain in self._seen_in_role and domain not in FREEMAIL
@@ -192,6 +191,7 @@ class Baseline:
 
     def lookalikes(self, suffixes: SuffixList = BUNDLED) -> Lookalikes:
         """The names of all closed roles, to compare a stranger with; put in order when first asked for."""
+        self._catch_up()
         if self._lookalikes is None:
             from headerguard.lookalike import Lookalikes
 
@@ -235,7 +235,7 @@ class Baseline:
         company = company_of(message, suffixes)
         for place in _company_places(message.account, levels[0] if learning and profiles[0] else None):
             self._riders_at(place).learn(company.everybody, day, aside)
-        roles: dict[str, set[str]] = _stated(message, suffixes, without, hearsay)
+        roles = _stated(message, suffixes, without, hearsay)
         if SHAPE not in without:
             usual = {name for key, name in company.shown.items() if key not in aside and name not in aside}
             roles[PARTIES] = {bucket(len(usual) or 1)}
@@ -243,52 +243,54 @@ class Baseline:
         elif broken := {value for role, value in without if role == BROKEN}:
             roles[BROKEN] = broken
         if message.envelope is not None:
-            roles[Role.ENVELOPE] = set()  # observed; that nobody was hidden in it is knowledge too
-        addresses: dict[Role, set[str]] = {}
-        tracked: dict[Role, bool] = {}
+            roles[_ENVELOPE] = set()  # observed; that nobody was hidden in it is knowledge too
+        addresses: dict[str, set[str]] = {}
+        tracked: dict[str, bool] = {}
         if message.has_null_path:
-            roles[Role.BOUNCE], addresses[Role.BOUNCE] = set(), {self.pseudonym(Role.BOUNCE, NULL_PATH)}
-        for sighting in _learned(message, roles, hearsay):
-            role, address = sighting.role, sighting.address
-            domain = suffixes.registrable_domain(address.domain)
+            roles[_BOUNCE], addresses[_BOUNCE] = set(), {self.pseudonym(Role.BOUNCE, NULL_PATH)}
+        for role, domain, sighting in _learned(message, suffixes, roles, hearsay):
             if without and (role, domain) in without:
-                if role in FLAGGED:
-                    roles.setdefault(FLAGGED[role], set()).add(domain)
+                if sighting.role in FLAGGED:
+                    roles.setdefault(FLAGGED[sighting.role], set()).add(domain)
                 continue
-            roles.setdefault(role, set()).add(domain)
+            values = roles.get(role)
+            if values is None:
+                roles[role] = {domain}
+            else:
+                values.add(domain)
             if role not in tracked:
                 tracked[role] = _is_tracked(role, learning)
             if tracked[role]:
-                addresses.setdefault(role, set()).add(self.pseudonym(role, address))
+                addresses.setdefault(role, set()).add(self.pseudonym(sighting.role, sighting.address))
         if SHAPE not in without and profiles and (finest := profiles[0]):
             self._learn_novelty(finest, roles, aside)
         account = profiles[-1] if levels and levels[-1].kind == "account" else None
-        plain = {_NAMES.get(role, role): values for role, values in roles.items()}
-        exact = {_NAMES[role]: pseudonyms for role, pseudonyms in addresses.items()}
         for profile in learning:
-            told = plain if profile is not account else {**plain, STREAM: {levels[0].name}}
-            self._vouch(profile, profile.learn(told, day, exact), roles)
+            told = roles if profile is not account else {**roles, STREAM: {levels[0].name}}
+            profile.learn(told, day, addresses)
+            if profile.turned:
+                self._turned.append(profile)
         if self._shown is not None:
             self._shown.update(value for role in roles.keys() & _OURS for value in roles[role])
-        if self._lookalikes is not None:
-            for profile in learning:
-                for closed, history in _closed_roles(profile):
-                    if closed in roles:
-                        for name in history.values or ():
-                            self._lookalikes.add(name)
 
-    def _vouch(self, profile: Profile, changed: Collection[str], roles: Mapping[str, set[str]]) -> None:
+    def _catch_up(self) -> None:
         """Keep what all streams together have shown in closed roles as it would be found by looking at all of them."""
-        vouched = self._seen_in_role
-        if vouched is None or not changed:
-            return
-        for role in _OURS.intersection(changed):
-            history = profile.roles[role]
-            if history.closed:
-                vouched.update(history.values or ())
-            elif history.opened(roles[role]):
-                self._seen_in_role = None  # what it showed while it was closed is no evidence any more
-                return
+        turned, self._turned = self._turned, []
+        for profile in turned:
+            for role, was_closed in profile.turned.items():
+                history = profile.roles[role]
+                if history.closed:
+                    self._vouch(role, history.values or ())
+                elif was_closed and role in _OURS:
+                    self._seen_in_role = None  # what it showed while it was closed is no evidence any more
+            profile.turned.clear()
+
+    def _vouch(self, role: str, names: Collection[str]) -> None:
+        if self._seen_in_role is not None and role in _OURS:
+            self._seen_in_role.update(names)
+        if self._lookalikes is not None and role in LEARNED_ROLES:
+            for name in names:
+                self._lookalikes.add(name)
 
     def _learn_novelty(self, profile: Profile, roles: Mapping[str, set[str]], aside: Container[str]) -> None:
         """Count, at the finest level, what the message brings that the stream has not shown.
@@ -477,7 +479,7 @@ def _names_line(record: Any) -> str:
     return names_in(profile_at(record, ""))
 
 
-def _is_tracked(role: Role, profiles: Iterable[Profile]) -> bool:
+def _is_tracked(role: str, profiles: Iterable[Profile]) -> bool:
     """Whether any of the profiles keeps exact addresses of a role."""
     for profile in profiles:
         history = profile.roles.get(role)
@@ -487,31 +489,35 @@ def _is_tracked(role: Role, profiles: Iterable[Profile]) -> bool:
 
 
 def _learned(
-    message: Message, roles: dict[str, set[str]], hearsay: Callable[[Sighting | Mark], bool] | None
-) -> Iterator[Sighting]:
+    message: Message,
+    suffixes: SuffixList,
+    roles: dict[str, set[str]],
+    hearsay: Callable[[Sighting | Mark], bool] | None,
+) -> Iterator[tuple[str, str, Sighting]]:
     """The addresses of a message that are learned; the role of the envelope is entered where it counts as observed.
 
     Whoever a report or an automatic answer goes to wrote first, and anybody can: who is hidden in one is not learned.
     """
     hidden: set[str] | None = None
     answer: bool | None = None
-    for sighting in message.sightings_of(LEARNED_ROLES):
-        if sighting.tier is Tier.CANDIDATE:
+    for trait in traits_of(message, suffixes).addresses:
+        role, _, sighting = trait
+        if sighting[4] is _CANDIDATE:
             continue  # what only some readers see must not become known to all
         if hearsay is not None and hearsay(sighting):
             continue
-        if sighting.role is Role.ENVELOPE:
+        if role == _ENVELOPE:
             if hidden is None:
                 hidden = {r.address.key for r in message.recipients if r.hidden and not message.is_expanded(r)}
                 if message.shows_destination:  # an event or a journal tells of the envelope as well
-                    roles.setdefault(Role.ENVELOPE, set())
+                    roles.setdefault(_ENVELOPE, set())
             if sighting.address.key not in hidden:
                 continue
-        if sighting.role in HIDDEN:
+        if role in HIDDEN:
             answer = message.is_answer if answer is None else answer
             if answer:
                 continue
-        yield sighting
+        yield trait
 
 
 @contextmanager
@@ -528,7 +534,7 @@ def _collector_at_rest() -> Iterator[None]:
 
 def _company_places(account: str | None, stream: Level | None) -> Iterator[str]:
     """Where company is looked at: the account as a whole, and what has a name in it."""
-    yield level_key(account, "account:")
+    yield Level("account", "", account).key
     if stream is not None and stream.kind in NAMED:
         yield stream.key
 
@@ -545,25 +551,13 @@ def _stated(
         stated[SHOWN] = {bucket(sum(not recipient.hidden for recipient in message.recipients))}
         if message.seals:
             stated[SEAL] = {str(message.stage)}
-    hops = message.hops if hearsay is not None else ()  # without a boundary nobody vouches for any of the trace
-    for mark in (*message.marks_of(MARKED), *message.signers, *hops):
-        role, value = known = mark_known(mark, suffixes)
-        if role and known not in without and not (hearsay and hearsay(mark)):
+    marks: Iterable[tuple[str, str, Mark]] = traits_of(message, suffixes).marks
+    if hearsay is not None:  # without a boundary nobody vouches for any of the trace
+        marks = (*marks, *((*mark_known(mark, suffixes), mark) for mark in message.hops))
+    for role, value, mark in marks:
+        if role and (role, value) not in without and not (hearsay and hearsay(mark)):
             stated.setdefault(role, set()).add(value)
     return stated
-
-
-def mark_known(mark: Mark, suffixes: SuffixList) -> tuple[str, str]:
-    """The role that a mark is learned under, "" for none, and what is learned of it."""
-    if mark.kind in (ACCOUNT, SETTING):
-        return mark.kind, mark.value
-    if mark.role is Role.TRACKING:
-        return TRACKING_HOST, suffixes.registrable_domain(mark.value)
-    if mark.role is Role.IDENTITY and mark.field in SIGNATURES | SIGNED_FOR:
-        return SIGNER, suffixes.registrable_domain(mark.value)
-    if mark.role is Role.RELAY and mark.field == "received":
-        return RELAY_HOST, suffixes.registrable_domain(mark.value)
-    return "", mark.value
 
 
 def _messages(count: int) -> str:

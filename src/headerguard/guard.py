@@ -28,6 +28,7 @@ from headerguard.sources import blind_spots
 from headerguard.stores import is_database
 from headerguard.stream import NAMED, Level
 from headerguard.trace import believed_to
+from headerguard.traits import news_in, traits_of
 from headerguard.triage import Sorted, Triage, beside, day_of, moment_of
 
 if TYPE_CHECKING:
@@ -300,6 +301,7 @@ class Guard:
             freemail=self.config.freemail,
             disposable=self.config.disposable,
             bounded=bool(self.config.boundary),
+            news=news_in(traits_of(message, self.suffixes), profile) if profile else None,
             _near=self._near,
         )
 
@@ -338,7 +340,8 @@ class Guard:
         names = message.header.names & self._elsewhere if self._elsewhere else _NO_NAMES
         defects = frozenset(defect.name for defect in message.header.defects) if message.header.defects else _NO_NAMES
         met = _met(message, known)
-        occurring = (message.outline.names, roles, names, defects, met)
+        news = known.news
+        occurring = (message.outline.names, roles, names, defects, met, news)
         concerned = self._dispatch.get(occurring)
         if concerned is None:
             roles |= message.outline.roles
@@ -349,6 +352,7 @@ class Guard:
                 if not (
                     roles.isdisjoint(rule.roles) and names.isdisjoint(rule.fields) and defects.isdisjoint(rule.defects)
                 )
+                and (news is None or not rule.news or not news.isdisjoint(rule.news))
             ]
             able = tuple(rule for rule in looking if met.issuperset(rule.needs))
             concerned = able, tuple(_skipped(rule.id, rule.needs - met) for rule in looking if rule not in able)

@@ -288,7 +288,16 @@ class Header:
     def all(self, name: str) -> tuple[Field, ...]:
         """Every field of that name in order; names compare without case (RFC 5322 section 1.2.2)."""
         wanted = name.lower()
-        return tuple(self.field(line) for line in self.lines if line.name == wanted)
+        if wanted not in self.names:
+            return ()
+        return tuple([self.field(line) for line in self.lines if line[0] == wanted])
+
+    def raw(self, name: str) -> str | None:
+        """The value of the first field of a name (lower case) as it stands, an octet a character; None for none."""
+        if name not in self.names:
+            return None
+        start, end = next((line[2], line[3]) for line in self.lines if line[0] == name)
+        return self.text[start:end]
 
     def lines_with(self, sign: str) -> Iterator[Line]:
         """The fields in which a text occurs, in order, found without looking at each."""

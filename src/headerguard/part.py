@@ -42,6 +42,7 @@ _CAPS = {
 }
 _AFTER_CR = re.compile(r"\r[ \t]*([!-9;-~]+)[ \t]*:")
 _TIERS = list(Tier)
+_MENTIONED = Role.MENTIONED
 _PLAIN = Tier.PLAIN  # a member is looked up by way of its class at three times the cost of a name
 _start = itemgetter(1)  # of a line
 _new = tuple.__new__  # half the cost of the generated constructor, which counts here
@@ -51,7 +52,7 @@ _make_part = partial(tuple.__new__, Part)
 class Parts:
     """The parts of a header, and what stands in them. Immutable by contract."""
 
-    __slots__ = ("_defects", "_encodings", "_header", "_marks", "_ordinary", "_readings", "all", "outline")
+    __slots__ = ("_defects", "_encodings", "_found", "_header", "_marks", "_ordinary", "_readings", "all", "outline")
 
     all: list[Part]
     """Every part, in order, those included that only some readers would see."""
@@ -70,6 +71,7 @@ class Parts:
             self.outline = outline(tuple(part.line.name for part in odd))
         self._readings: list[list[Sighting] | None] = [None] * len(self.all)
         self._encodings: frozenset[int] | None = None
+        self._found: dict[frozenset[Role], list[Sighting]] = {}
         self._defects: dict[int, list[Defect]] = {}
         self._ordinary: dict[int, bool] = {}
         self._marks: dict[int, list[Mark]] = {}
@@ -125,11 +127,16 @@ class Parts:
 
     def sightings_of(self, roles: Collection[Role]) -> list[Sighting]:
         """The addresses in some roles only; fields of other roles are not parsed."""
-        parts, readings = self.all, self._readings
-        found: list[Sighting] = []
-        for number in self.outline.of(roles):
-            found += [s for s in readings[number] or self.read(parts[number]) if s.role in roles]
-        return found + self._mentions() if Role.MENTIONED in roles else found
+        wanted = frozenset(roles)
+        known = self._found.get(wanted)
+        if known is None:
+            parts, readings = self.all, self._readings
+            known = self._found[wanted] = []
+            for number in self.outline.of(wanted):
+                known += [s for s in readings[number] or self.read(parts[number]) if s[1] in wanted]
+            if _MENTIONED in wanted:
+                known += self._mentions()
+        return known.copy()
 
     @property
     def sightings(self) -> list[Sighting]:

@@ -133,6 +133,7 @@ class Seen(NamedTuple):
 
 _new = tuple.__new__
 _NEVER = Seen(0, 0, 0)
+_NO_VALUES: Mapping[str, Seen] = MappingProxyType({})
 
 
 def bucket(count: int) -> str:
@@ -167,7 +168,12 @@ class RoleHistory:
     @property
     def closed(self) -> bool:
         """Enough messages, and hardly any variety."""
-        return self.messages >= ENOUGH and self.values is not None and len(self.values) <= CLOSED_VALUES
+        return self.messages >= ENOUGH and self.few
+
+    @property
+    def few(self) -> bool:
+        """Whether it has shown no more than a closed role may."""
+        return self.values is not None and len(self.values) <= CLOSED_VALUES
 
     def add(self, other: RoleHistory) -> None:
         """Join another history of the same role into this one."""
@@ -176,22 +182,20 @@ class RoleHistory:
         self.addresses = _joined(self.addresses, other.addresses)
         self._bound()
 
-    def learn(self, values: Collection[str], addresses: Collection[str], day: int) -> bool:
-        """Add one message; gives whether that may have closed or opened the role: no growth of an open one does."""
+    def learn(self, values: Iterable[str], addresses: Iterable[str] | None, day: int) -> None:
+        """Add one message."""
         self.messages += 1
-        known, few, grown = self.values, False, False
-        if known is not None and values:
-            few = len(known) <= CLOSED_VALUES
-            grown = _count(known, values, day)
+        grown, known = False, self.values
+        if known is not None:
+            for value in values:
+                seen = known.get(value)
+                if seen is not None and seen[2] == day:  # as a rule; and this is what learning does most
+                    known[value] = _new(Seen, (seen[0] + 1, seen[1], day))
+                else:
+                    grown |= seen is None
+                    known[value] = (seen or _NEVER).again(day)
         if (addresses and self.addresses is not None and _count(self.addresses, addresses, day)) or grown:
             self._bound()
-        return (grown and few) or self.messages == ENOUGH
-
-    def opened(self, values: Collection[str]) -> bool:
-        """Whether a message with these values that was just learned may have opened a closed role."""
-        known = self.values or {}
-        new = sum(known[value].count == 1 for value in values if value in known)
-        return self.messages > ENOUGH and bool(new) and len(known) - new <= CLOSED_VALUES < len(known)
 
     def _bound(self) -> None:
         """Drop what is too much to keep. It depends on what is held alone, so joining and learning drop the same."""
@@ -207,12 +211,11 @@ def _count(known: dict[str, Seen], values: Iterable[str], day: int) -> bool:
     grown = False
     for value in values:
         seen = known.get(value)
-        if seen is None:
-            known[value], grown = Seen(1, day, day), True
-        elif seen[2] == day:  # as a rule; and this is what learning does most
+        if seen is not None and seen[2] == day:  # as a rule; and this is what learning does most
             known[value] = _new(Seen, (seen[0] + 1, seen[1], day))
         else:
-            known[value] = seen.again(day)
+            grown |= seen is None
+            known[value] = (seen or _NEVER).again(day)
     return grown
 
 
@@ -225,19 +228,32 @@ def _joined(one: dict[str, Seen] | None, other: Mapping[str, Seen] | None) -> di
     return one
 
 
-@dataclass(slots=True)
 class Profile:
     """What one level of a stream has done."""
 
-    seen: Seen = _NEVER
-    """Messages, first and last day."""
-    roles: dict[str, RoleHistory] = field(default_factory=dict)
-    """Per role (`Role` value) what it has shown."""
-    days: dict[int, int] = field(default_factory=dict)
-    """Messages per day (proleptic Gregorian ordinals in UTC); those without a date are left out."""
-    _closed: list[frozenset[Role]] = field(default_factory=list, compare=False, repr=False)
-    _closed_at: Seen | None = field(default=None, compare=False, repr=False)
-    _strange: bool | None = field(default=None, compare=False, repr=False)
+    __slots__ = ("_closed", "_strange", "_values", "days", "roles", "seen", "turned")
+
+    def __init__(
+        self, seen: Seen = _NEVER, roles: dict[str, RoleHistory] | None = None, days: dict[int, int] | None = None
+    ) -> None:
+        """Start with nothing, or with what a file holds."""
+        self.seen = seen
+        """Messages, first and last day."""
+        self.roles = {} if roles is None else roles
+        """Per role (`Role` value) what it has shown."""
+        self.days = {} if days is None else days
+        """Messages per day (proleptic Gregorian ordinals in UTC); those without a date are left out."""
+        self.turned: dict[str, bool] = {}
+        """Roles that may have closed, opened or grown since somebody cleared it: whether they were closed then."""
+        self._closed: list[frozenset[Role]] = []
+        self._strange: bool | None = None
+        self._values: tuple[int, int] | None = None
+
+    def __eq__(self, other: object) -> bool:
+        """Equal content."""
+        return isinstance(other, Profile) and profile_record(self) == profile_record(other)
+
+    __hash__ = None  # type: ignore[assignment]
 
     @property
     def messages(self) -> int:
@@ -279,17 +295,17 @@ class Profile:
         messages = self.seen.count
         if role is Role.ENVELOPE:  # it counts where it was observed
             messages = history.messages if history else 0
-        values = None if self._opened(role) else history.values if history else {}
-        if values == {}:
-            return Trend(role, messages, 0, 0, messages)
+        values = None if role in FLAGGED and self._opened(role) else history.values if history else _NO_VALUES
         if values is None or len(values) > _TREND:
-            return Trend(role, messages, _TREND + 1, _TREND, 0)  # far from closed, and not worth a closer look
+            return _new(Trend, (role, messages, _TREND + 1, _TREND, 0))  # far from closed, and not worth a closer look
+        if not values:
+            return _new(Trend, (role, messages, 0, 0, messages))
         return self._trend(role, messages, values.values())
 
     def _trend(self, role: Role, messages: int, seen: Collection[Seen]) -> Trend:
         if len(seen) == 1:
-            (only,) = seen
-            return Trend(role, messages, 1, int(only.count == 1), only.count - 1)
+            ((count, _, _),) = seen
+            return _new(Trend, (role, messages, 1, int(count == 1), count - 1))
         newest = max(value.first for value in seen)
         since = min(value.count for value in seen if value.first == newest) - 1
         since = max(since, sum(count for day, count in self.days.items() if day > newest))
@@ -326,17 +342,21 @@ class Profile:
     @property
     def variety(self) -> int:
         """How many different values it has shown in the roles of which the odds are known."""
-        return self._variety(VALUES_CAP)
+        return self._varieties[0]
 
     @property
     def closeness(self) -> tuple[int, Calm]:
         """What changes with every new value that may change what the odds tell: in an open role none does."""
-        return self._variety(CLOSED_VALUES + 1), self.calm
+        return self._varieties[1], self.calm
 
-    def _variety(self, most: int) -> int:
-        """Different values in the roles of which the odds are known, counted up to so many in each role."""
-        histories = [history.values for role, history in self.roles.items() if role in JUDGED]
-        return sum(most if values is None or len(values) > most else len(values) for values in histories)
+    @property
+    def _varieties(self) -> tuple[int, int]:
+        """Different values in those roles, and the same counted to just beyond a closed role; kept until one is new."""
+        roles = self.roles
+        if self._values is None:
+            numbers = [VALUES_CAP if h.values is None else len(h.values) for role, h in roles.items() if role in JUDGED]
+            self._values = sum(numbers), sum(min(number, CLOSED_VALUES + 1) for number in numbers)
+        return self._values
 
     @property
     def forms(self) -> int:
@@ -379,10 +399,10 @@ class Profile:
 
     def closed_roles(self, unused: bool = True) -> frozenset[Role]:
         """Every learned role that is closed, worked out once until something is learned."""
-        if self._closed_at != self.seen:
+        if not self._closed:
             closed = [role for role in LEARNED_ROLES if self.closed(role)]
             used = [role for role in closed if role in self.roles and self.roles[role].values]
-            self._closed, self._closed_at = [frozenset(used), frozenset(closed)], self.seen
+            self._closed = [frozenset(used), frozenset(closed)]
         return self._closed[unused]
 
     def knows(self, role: Role, domain: str) -> bool:
@@ -412,30 +432,47 @@ class Profile:
 
     def learn(
         self, roles: Mapping[str, set[str]], day: int, addresses: Mapping[str, Collection[str]] = MappingProxyType({})
-    ) -> list[str]:
-        """Add one message: the values of every role in it, and the pseudonyms of exact addresses.
+    ) -> None:
+        """Add one message: the values of every role in it, and the pseudonyms of exact addresses."""
+        self._see(day)
+        histories = self.roles
+        for role, values in roles.items():
+            history = histories.get(role) or self._begun(role)
+            before, known = history.messages, history.values
+            held = len(known) if known is not None else 0
+            history.learn(values, addresses.get(role), day)
+            if known is not None and (len(known) != held or before == ENOUGH - 1):
+                self._turn(role, held, before)
 
-        Gives the roles that it may have closed or opened.
-        """
-        before, histories, held = self.seen, self.roles, len(self.roles)
-        self.seen = self.seen.again(day)
+    def _see(self, day: int) -> None:
+        seen = self.seen
+        self.seen = seen.again(day) if seen[2] != day else _new(Seen, (seen[0] + 1, seen[1], day))
         if day:
             self.days[day] = self.days.get(day, 0) + 1
-        changed = []
-        for role, values in roles.items():
-            history = histories.get(role)
-            if history is None:
-                history = histories[str(role)] = RoleHistory()
-            if history.learn(values, addresses.get(role, ()), day):
-                changed.append(role)
-        if self._closed_at == before and not changed and held == len(histories) and self.seen.count != ENOUGH:
-            self._closed_at = self.seen  # as before: the same roles are closed
-        return changed
+        if seen[0] == ENOUGH - 1:
+            self._closed = []
+
+    def _begun(self, role: str) -> RoleHistory:
+        """The history of a role that was not there before."""
+        self._closed, self._values = [], None
+        history = self.roles[str(role)] = RoleHistory()
+        return history
+
+    def _turn(self, role: str, held: int, before: int) -> None:
+        """Remember that a role, which held so many values and messages, may have closed, opened or grown."""
+        if held <= CLOSED_VALUES:
+            self.turned.setdefault(role, before >= ENOUGH)
+            self._closed = []
+        if self._values is not None and role in JUDGED:
+            values = self.roles[role].values
+            now = VALUES_CAP if values is None else len(values)
+            most = CLOSED_VALUES + 1
+            self._values = self._values[0] + now - held, self._values[1] + min(now, most) - min(held, most)
 
     def add(self, other: Profile) -> None:
         """Join another profile of the same level into this one."""
         self.seen += other.seen
-        self._strange = None
+        self._strange, self._values, self._closed = None, None, []
         for day, count in other.days.items():
             self.days[day] = self.days.get(day, 0) + count
         for role, history in other.roles.items():

@@ -295,11 +295,12 @@ class Riders:
         other all come as often, and nobody is a rider; nor where mail goes to crowds all the time. `aside`: keys and
         parties that are left out as residents are, so that one rider, found out or judged, hides no other.
         """
-        if len(parties) > MAILING:
+        often = {key: name for key, name in parties.items() if self.count(key) + 1 >= PARTNERS}
+        if not often or len(parties) > MAILING:
             return {}
         usual = self._usual(parties, aside)
         found, others = {}, self._others(parties)
-        for key, name in parties.items():
+        for key, name in often.items():
             rider = self._with(self.pseudonym(key), others[name], day)
             if self._rides(key, rider, parties, usual):
                 found[key] = rider

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, get_type_hints
 
@@ -108,6 +108,8 @@ class Known:
     """Domains of mailboxes that are thrown away."""
     bounded: bool = False
     """Whether own relays are configured, so that the trace above them can be believed."""
+    news: frozenset[str] | None = None
+    """The learned roles in which the message may show what the stream has not; None: too little is known to tell."""
     _near: list[Lookalikes] = field(default_factory=list, compare=False, repr=False)
 
     def is_stranger(self, sighting: Sighting) -> bool:
@@ -179,9 +181,12 @@ class Known:
 
     def knows_address(self, roles: Iterable[Role], address: Address) -> bool:
         """Whether this stream has shown an exact address in one of the roles."""
-        return self.profile is not None and any(
-            self.profile.knows_address((role,), self.baseline.pseudonym(role, address)) for role in roles
-        )
+        histories, pseudonym = self.profile.roles if self.profile else {}, self.baseline.pseudonym
+        for role in roles:
+            history = histories.get(role)
+            if history is not None and history.addresses and pseudonym(role, address) in history.addresses:
+                return True
+        return False
 
     def address_trend(self, role: Role) -> Trend | None:
         """How the exact addresses of a role of this stream came; None where none are known, or any may stand there."""
@@ -249,6 +254,9 @@ class Rule:
     """Fields that it looks at, by lower-case wire name."""
     defects: ClassVar[frozenset[DefectName] | set[DefectName]] = frozenset()
     """Header defects that it looks at."""
+    news: ClassVar[Collection[str]] = ()
+    """Learned roles of which it asks nothing but what the stream has never shown there: it is called when one of them
+    may hold such a value, or when too little is known to tell. None: it is called whatever the stream has shown."""
     needs: ClassVar[frozenset[str] | set[str]] = frozenset()
     """What it cannot do without, of: envelope, baseline, header, events; declared (the caller gave an intent), complete
     envelope (it is known to be whole, or the caller gave an intent), and copies (it judges in a reconciliation)."""

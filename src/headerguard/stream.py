@@ -11,6 +11,7 @@ import base64
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import NamedTuple, TypeGuard
 
 from headerguard.address_list import Tier, lex
@@ -45,9 +46,14 @@ class Level(NamedTuple):
     @property
     def key(self) -> str:
         """The key in a baseline: account/kind:value; an unknown account is "-"."""
-        account = "-" if self.account is None else self.account.translate(_ESCAPED)
-        key = f"{account}/{self.kind}:{self.value}"
-        return key if key.isascii() else key.encode("utf-8", "backslashreplace").decode()  # a file holds no surrogates
+        return _key(self)
+
+
+@lru_cache(4096)
+def _key(level: Level) -> str:
+    account = "-" if level.account is None else level.account.translate(_ESCAPED)
+    key = f"{account}/{level.kind}:{level.value}"
+    return key if key.isascii() else key.encode("utf-8", "backslashreplace").decode()  # a file holds no surrogates
 
 
 _ESCAPED = {ord("%"): "%25", ord("/"): "%2F", ord("-"): "%2D"}
@@ -217,22 +223,26 @@ def _named(
     for kind, value in stated:
         if taken := (_stable_parts(value) if kind == "tag" else value.strip())[:200]:
             yield Level(kind, taken, account)
-    present = header.names & _KEY_NAMES
-    if present:
-        for name, kind, take in _KEYS:
-            if name in present:
-                values = _values(header, name, _WHOLE)
-                if value := take(",".join(values) if take is _stable_parts else next(values))[:200]:
-                    yield Level(kind, value, account)
+    for name, kind, take in _keys_in(header.names & _KEY_NAMES):
+        values = _values(header, name, _WHOLE)
+        if value := take(",".join(values) if take is _stable_parts else next(values))[:200]:
+            yield Level(kind, value, account)
+
+
+@lru_cache(256)
+def _keys_in(present: frozenset[str]) -> tuple[tuple[str, str, Callable[[str], str]], ...]:
+    """The fields that name a stream, of those that are there."""
+    return tuple(key for key in _KEYS if key[0] in present)
 
 
 def _values(header: Header, name: str, most: int = 200) -> Iterator[str]:
     for line in header.lines:
-        if line.name == name:
-            value = header.text[line.value : line.end].strip(" \t\r\n")
+        if line[0] == name:
+            value = header.text[line[2] : line[3]].strip(" \t\r\n")
             if "\n" in value:
                 value = re.sub(r"\r?\n[ \t]+", " ", value)
-            yield decode_words(decode_octets(value))[:most]
+            plain = value.isascii() and "=?" not in value
+            yield (value if plain else decode_words(decode_octets(value)))[:most]
 
 
 def _author(header: Header) -> str:

@@ -15,7 +15,7 @@ from headerguard.acknowledgement import SUFFIX as ACKNOWLEDGED
 from headerguard.acknowledgement import Acknowledgement, Acknowledgements, Verdict, cited_by
 from headerguard.address import BUNDLED, Address, SuffixList
 from headerguard.address_list import parse as parse_address
-from headerguard.baseline import SHAPE, mark_known
+from headerguard.baseline import SHAPE
 from headerguard.budget import Tier, hour_of
 from headerguard.citation import Citations
 from headerguard.config import Allow, Config
@@ -26,6 +26,7 @@ from headerguard.incident import Incident, Incidents, judged
 from headerguard.message import Message
 from headerguard.profile import BROKEN
 from headerguard.stranger import Strength, party_of
+from headerguard.traits import mark_known
 
 __all__ = ["Sorted", "Triage", "beside", "day_of", "moment_of"]
 

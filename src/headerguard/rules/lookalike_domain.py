@@ -1,6 +1,6 @@
 """A stranger whose domain looks like one that is known."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from headerguard.fields import RECIPIENT, Role
@@ -37,6 +37,7 @@ class LookalikeDomain(Rule):
     id = "lookalike-domain"
     severity = Severity.HIGH
     roles = RECIPIENT | {Role.FROM, Role.SENDER, Role.REPLY, Role.RECEIPT, Role.BOUNCE}
+    news = roles
     examples = (
         Example(
             flagged=_CLEAN + "Reply-To: help@brlghtpath.example\n",
@@ -55,7 +56,9 @@ class LookalikeDomain(Rule):
     def check(self, message: Message, known: Known) -> Iterator[Finding]:
         """Look at every role where there is a name to be near to, else at the closed ones alone."""
         near = known.own_domains or known.partners or known.declared.given
-        roles = self.roles if near else known.closed_roles() & self.roles
+        roles: Collection[Role] = self.roles if near else known.closed_roles() & self.roles
+        if known.news is not None:  # nobody is a stranger where the stream has always shown him
+            roles = [role for role in roles if role in known.news]
         places: dict[str, list[Sighting]] = {}
         for sighting in message.sightings_of(roles) if roles else ():
             if (domain := sighting.address.domain) not in known.own_domains:

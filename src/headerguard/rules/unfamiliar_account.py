@@ -35,6 +35,7 @@ class UnfamiliarAccount(Rule):
     severity = Severity.HIGH
     roles = frozenset((Role.BOUNCE,))  # a reverse-path names an account too, and the envelope has one
     fields = MARKED
+    news = frozenset((ACCOUNT,))
     needs = frozenset(("baseline",))
     examples = (
         Example(

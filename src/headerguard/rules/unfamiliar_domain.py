@@ -87,6 +87,7 @@ class UnfamiliarBlindRecipient(_UnfamiliarDomain):
     id = "unfamiliar-blind-recipient"
     severity = Severity.HIGH
     roles = HIDDEN
+    news = roles
     examples = (
         Example(
             flagged=_CLEAN + "Bcc: copy@arxxwalls.com\n",
@@ -172,6 +173,7 @@ class UnfamiliarRecipient(_UnfamiliarDomain):
     id = "unfamiliar-recipient"
     severity = Severity.MEDIUM
     roles = frozenset((Role.TO, Role.CC, Role.RESENT_TO, Role.RESENT_CC))
+    news = roles
     examples = (
         Example(
             flagged=_CLEAN + "Cc: copy@arxxwalls.com\n",
@@ -202,6 +204,7 @@ class UnfamiliarAuthor(_UnfamiliarDomain):
     severity = Severity.HIGH
     unused = False
     roles = frozenset((Role.FROM, Role.SENDER))
+    news = roles
     examples = (
         Example(
             flagged=_CLEAN.replace("shop@shop.example", "shop@arxxwalls.com"),
@@ -232,6 +235,7 @@ class UnfamiliarReplyPath(_UnfamiliarDomain):
     id = "unfamiliar-reply-path"
     severity = Severity.HIGH
     roles = frozenset((Role.REPLY, Role.RECEIPT))
+    news = roles
     examples = (
         Example(
             flagged=_CLEAN + "Reply-To: help@arxxwalls.com\n",
@@ -266,6 +270,7 @@ class UnfamiliarBouncePath(_UnfamiliarDomain):
     severity = Severity.MEDIUM
     unused = False
     roles = frozenset((Role.BOUNCE,))
+    news = roles
     examples = (
         Example(
             flagged="Return-Path: <b@arxxwalls.com>\n" + _CLEAN,

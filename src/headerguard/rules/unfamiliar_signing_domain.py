@@ -35,6 +35,7 @@ class UnfamiliarSigningDomain(Rule):
     id = "unfamiliar-signing-domain"
     severity = Severity.MEDIUM
     fields = SIGNATURES | SIGNED_FOR
+    news = frozenset((SIGNER,))
     needs = frozenset(("baseline",))
     examples = (
         Example(

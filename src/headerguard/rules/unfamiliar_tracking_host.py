@@ -33,6 +33,7 @@ class UnfamiliarTrackingHost(Rule):
     id = "unfamiliar-tracking-host"
     severity = Severity.MEDIUM
     fields = TRACKED
+    news = frozenset((TRACKING_HOST,))
     needs = frozenset(("baseline",))
     examples = (
         Example(
