@@ -847,3 +847,5 @@ def test_closed_roles_are_those_that_are_closed_after_every_message(messages: li
             for unused in (False, True):
                 expected = {role for role in LEARNED_ROLES if profile.closed(role, unused)}
                 assert profile.closed_roles(unused) == expected
+            afresh = Profile(profile.seen, profile.roles)
+            assert (profile.variety, profile.closeness) == (afresh.variety, afresh.closeness)

@@ -46,6 +46,38 @@ def rules_of(report: Report) -> set[str]:
     return {finding.rule for finding in report.findings}
 
 
+# ---- which rules are asked -----------------------------------------------------------------------------------
+
+_NAMES = st.sampled_from(("d.example", "e.example", "shop.example", "sh0p.example", "gmail.com"))
+_MARKS = ("DKIM-Signature: v=1; d={}; b=x", "List-Unsubscribe: <https://u.{}/u>", "X-Mandrill-User: md_{}")
+
+
+@st.composite
+def letters(draw: st.DrawFn) -> tuple[bytes, Envelope | None]:
+    """A message of one stream, from and to few domains."""
+    lines = [f"From: shop@{draw(_NAMES)}", "X-PM-Tag: receipt"]
+    for name in draw(st.lists(st.sampled_from(("To", "Cc", "Bcc", "Reply-To", "Return-Path")), max_size=3)):
+        lines.append(f"{name}: <{draw(st.sampled_from('xy'))}@{draw(_NAMES)}>")
+    lines += [mark.format(draw(_NAMES)) for mark in _MARKS if draw(st.booleans())]
+    envelope = Envelope(f"b@{draw(_NAMES)}", (f"x@{draw(_NAMES)}",)) if draw(st.booleans()) else None
+    return wire(*lines), envelope
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.tuples(letters(), st.sampled_from((1, 2, 20))), max_size=4), letters(), st.booleans())
+def test_a_rule_that_is_not_asked_has_nothing_to_say(
+    history: list[tuple[tuple[bytes, Envelope | None], int]], last: tuple[bytes, Envelope | None], own: bool
+) -> None:
+    asked_always = [type(rule.__name__, (rule,), {"news": ()}) for rule in BUILTIN]
+    config = parse({"own-domains": ["shop.example"]} if own else {})
+    sparing, thorough = Guard(BUILTIN, config=config), Guard(asked_always, config=config)
+    for guard in (sparing, thorough):
+        for (octets, envelope), times in history:
+            for _ in range(times):
+                guard.observe(octets, envelope)
+    assert sparing.check(*last).findings == thorough.check(*last).findings
+
+
 # ---- what is declared ----------------------------------------------------------------------------------------
 
 INTENT = Guard([UnexpectedRecipient])
