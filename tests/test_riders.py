@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from headerguard import Baseline, BaselineError, Envelope, Finding, Guard, Message, Severity, riders
 from headerguard.address import BUNDLED
 from headerguard.pseudonym import Pseudonyms
-from headerguard.riders import NOBODY, Riders, company_of, riders_at, riders_record
+from headerguard.riders import MAILING, NOBODY, Riders, Traffic, company_of, riders_at, riders_record
 
 _KEYS = st.sampled_from([f"u{number}@p{number // 2}.example" for number in range(8)])
 _PARTIES = st.dictionaries(_KEYS, st.sampled_from([f"p{number}.example" for number in range(6)]), max_size=4)
@@ -504,8 +504,16 @@ def test_what_was_forgotten_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_what_a_crowded_message_leaves_can_be_read_again() -> None:
     riders = Riders(Pseudonyms(b"k" * 16).of_text)
-    parties = {f"jane@client{number}.example": f"client{number}.example" for number in range(40)}
+    parties = {f"jane@client{number}.example": f"client{number}.example" for number in range(20)}
     riders.learn(parties, 738_000)
     again = riders_at(riders_record(riders))
     assert again.companions == riders.companions
     assert {len(rider.partners) for rider in again.companions.values()} == {16}
+
+
+def test_a_mailing_is_counted_and_crowds_nobody_out() -> None:
+    riders = Riders(Pseudonyms(b"k" * 16).of_text)
+    riders.learn({f"jane@client{number}.example": f"client{number}.example" for number in range(MAILING + 1)}, 738_000)
+    assert (riders.traffic, riders.companions) == (Traffic(1, 1, 1), {})
+    riders.learn({f"c{number}@client.example": "client.example" for number in range(MAILING + 1)}, 738_000)
+    assert riders.traffic == Traffic(2, 1, 1)

@@ -90,15 +90,16 @@ def _company_of(message: Message, suffixes: SuffixList) -> Company:
     everybody: dict[str, Party] = {}
     shows = message.shows_destination
     hidden: set[str] = set()
+    expands = message.record is not None or "x-original-to" in message.names
     for recipient in message.recipients:
-        if recipient.tier is Tier.CANDIDATE or message.is_expanded(recipient):
+        if recipient.tier is Tier.CANDIDATE or (expands and message.is_expanded(recipient)):
             continue
         key, domain = recipient.address.canonical, suffixes.registrable_domain(recipient.address.domain)
         if recipient.hidden:
             hidden.add(key)
         if domain not in home:
             everybody[key] = key if domain in FREEMAIL else domain
-            if not shows or not (recipient.hidden or recipient.roles.isdisjoint(VISIBLE)):
+            if not shows or (not recipient.hidden and any(s.role in VISIBLE for s in recipient.sightings)):
                 shown[key] = everybody[key]
     meant: dict[str, Party] = {}
     for sighting in message.stated if "x-original-to" not in message.names else ():
@@ -216,7 +217,10 @@ class Riders:
     def learn(self, parties: Mapping[str, Party], day: int = 0, aside: Container[str] = frozenset()) -> None:
         """Add one message: the party of each of its recipients, by canonical address key; see `riders_in`."""
         came = Traffic(1)
-        if len(parties) > 1 and len(set(parties.values())) > 1:
+        if len(parties) > MAILING:  # it says nothing about company, and would crowd out those who are remembered
+            unrelated = len(set(parties.values()))
+            came = Traffic(1, int(unrelated > 1), int(unrelated >= CROWD))
+        elif len(parties) > 1 and len(set(parties.values())) > 1:
             unrelated = self._unrelated(parties, aside)
             came = Traffic(1, int(unrelated > 1), int(unrelated >= CROWD))
             beside = {name for key, name in parties.items() if key not in aside and name not in aside}
