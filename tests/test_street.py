@@ -43,6 +43,7 @@ STREET = (
     "novelty",
     "profile",
     "traits",
+    "horizon",
     "stores",
     "crowds",
     "baseline",

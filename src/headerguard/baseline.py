@@ -18,6 +18,7 @@ from headerguard.address_list import Tier
 from headerguard.crowds import Crowds
 from headerguard.errors import BaselineError
 from headerguard.fields import HIDDEN, Role
+from headerguard.horizon import HORIZON, recent
 from headerguard.lists import FREEMAIL
 from headerguard.message import Mark, Message, Sighting
 from headerguard.novelty import JUDGED, Novelty, shipped
@@ -70,7 +71,7 @@ class Baseline:
 
     __slots__ = (
         "__weakref__", "_crowds", "_homes", "_lookalikes", "_seen_in_role", "_shown", "_turned",
-        "novelty", "pseudonyms", "riders", "streams",
+        "horizon", "novelty", "pseudonyms", "riders", "streams",
     )  # fmt: skip
 
     def __init__(self, key: bytes | None = None) -> None:
@@ -83,6 +84,8 @@ class Baseline:
         """What stands for an address."""
         self.streams: MutableMapping[str, Profile] = {}
         """Profiles by level key (account/kind:value)."""
+        self.horizon = HORIZON
+        """Days after which what a stream has not shown any more does not count as known; see `horizon`."""
         self._crowds = Crowds()
         self.novelty = Novelty(shipped())
         """What all streams together tell about new domains, beside what was shipped."""
@@ -108,14 +111,25 @@ class Baseline:
     # ---- judging
 
     def profile(self, level: Level) -> Profile | None:
-        """The profile of a level, if it holds enough messages to judge by.
+        """The profile of a level as it counts today, if it holds enough messages to judge by.
 
         All authors of an account together speak only where they are too many to be told apart.
         """
         profile = self.streams.get(level.key)
         if profile is None or profile.seen.count < ENOUGH:
             return None
-        return profile if level.value or level.kind == "account" or level.key in self._crowds else None
+        told_apart = level.value or level.kind == "account" or level.key in self._crowds
+        return self.recent(profile) if told_apart else None
+
+    def recent(self, profile: Profile) -> Profile:
+        """A profile without what lies behind the horizon; nothing is deleted, as all of it may be shown again."""
+        if profile.seen.last - profile.seen.first < self.horizon:  # as a rule
+            return profile
+        before = profile.aged
+        found = recent(profile, self.horizon)
+        if before is not None and profile.aged.gone > before.gone:
+            self._seen_in_role = self._shown = None  # what has aged vouches for nobody any more
+        return found
 
     def accounts_of(self, level: Level) -> dict[str, int]:
         """Messages of a named stream in every account that knows it, by level key."""
@@ -176,14 +190,14 @@ class Baseline:
 
     def _everything(self) -> Iterator[str]:
         """The domains of all roles that nobody gets into by signing up."""
-        for profile in self.streams.values():
+        for profile in map(self.recent, self.streams.values()):
             for role in profile.roles.keys() & _OURS:
                 yield from profile.roles[role].values or ()
 
     def _vouched(self) -> Iterator[str]:
         """The domains that all streams together speak for."""
         for profile in self.streams.values():
-            yield from vouched_by(profile)
+            yield from vouched_by(self.recent(profile))
 
     def pseudonym(self, role: Role, address: Address) -> str:
         """What an address is known by in a role: its mailbox, without what is of one message only."""
@@ -263,7 +277,7 @@ class Baseline:
             if tracked[role]:
                 addresses.setdefault(role, set()).add(self.pseudonym(sighting.role, sighting.address))
         if SHAPE not in without and profiles and (finest := profiles[0]):
-            self._learn_novelty(finest, roles, aside)
+            self._learn_novelty(self.recent(finest), roles, aside)
         account = profiles[-1] if levels and levels[-1].kind == "account" else None
         for profile in learning:
             told = roles if profile is not account else {**roles, STREAM: {levels[0].name}}
@@ -277,8 +291,9 @@ class Baseline:
         """Keep what all streams together have shown in closed roles as it would be found by looking at all of them."""
         turned, self._turned = self._turned, []
         for profile in turned:
+            histories = self.recent(profile).roles
             for role, was_closed in profile.turned.items():
-                history = profile.roles[role]
+                history = histories[role]
                 if history.closed:
                     self._vouch(role, history.values or ())
                 elif was_closed and role in _OURS:
@@ -343,6 +358,7 @@ class Baseline:
         come to life again with theirs.
         """
         merged = Baseline()
+        merged.horizon = self.horizon
         kept = [source.pseudonyms for source in (self, *others) if is_kept(source.pseudonyms.name)]
         merged.pseudonyms = kept[0] if kept else self.pseudonyms
         for source in (self, *others):
@@ -468,9 +484,9 @@ def _closed_roles(profile: Profile) -> Iterator[tuple[str, RoleHistory]]:
             yield role, history
 
 
-def names_in(profile: Profile) -> str:
+def names_in(profile: Profile, horizon: int = HORIZON) -> str:
     """The domains that closed roles of a stream have shown, in one line: those that it vouches for, a bar, the rest."""
-    vouched = set(vouched_by(profile))
+    vouched = set(vouched_by(recent(profile, horizon)))
     rest = {name for _, history in _closed_roles(profile) for name in history.values or ()} - vouched
     return " ".join((*sorted(vouched), "|", *sorted(rest))) if vouched or rest else ""
 

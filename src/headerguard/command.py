@@ -336,10 +336,11 @@ def parts() -> Iterator[str]:
 
 def baseline_show(arguments: Namespace, terminal: Terminal) -> int:
     """List what every stream has done."""
-    baseline = _baseline(arguments.baseline)
-    terminal.lines(upkeep.described(baseline, arguments.stream))
+    baseline, config = _baseline(arguments.baseline), _configuration(arguments, terminal)
+    baseline.horizon = config.horizon
+    terminal.lines(upkeep.described(baseline, arguments.stream, config.false_alarm_rate))
     if arguments.stream is None:
-        terminal.lines(openings(baseline, _configuration(arguments, terminal)))
+        terminal.lines(openings(baseline, config))
     return CLEAN
 
 

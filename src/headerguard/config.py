@@ -19,6 +19,7 @@ from headerguard.errors import ConfigError
 from headerguard.expectation import Place, a_place_or_number, bounds_of, numbers_of
 from headerguard.fields import Role
 from headerguard.finding import Severity
+from headerguard.horizon import HORIZON
 from headerguard.lists import DISPOSABLE, FREEMAIL, DomainList
 from headerguard.provenance import Stage
 from headerguard.pseudonym import key_beside
@@ -34,6 +35,7 @@ from headerguard.setting import (
     a_domain_file,
     a_field_name,
     a_flag,
+    a_horizon,
     a_name_server,
     a_place,
     a_rate,
@@ -122,6 +124,8 @@ class Config:
     """From which severity a finding fails the command, and is not learned."""
     false_alarm_rate: float = 1e-4
     """How often a clean event may be called novel, per novelty event."""
+    horizon: int = HORIZON
+    """Days after which what a stream has not shown any more counts as known no longer."""
     page: str | None = None
     """How many newly opened incidents may wake somebody up, "1/week"; None: not said."""
     digest: str | None = None
@@ -247,6 +251,7 @@ def _config(data: Any, said: Said, base: Path, key: str) -> Config:
         baseline=top.get("baseline", lambda value: str(base / a_text(value))),
         fail_on=top.get("fail-on", a_severity) or Severity.MEDIUM,
         false_alarm_rate=top.get("false-alarm-rate", a_rate) or 1e-4,
+        horizon=top.get("horizon", a_horizon) or HORIZON,
         page=budget.get("page", a_budget),
         digest=budget.get("digest", a_budget),
         boundary=top.each("boundary", a_relay, "a list of host names and networks"),

@@ -96,6 +96,7 @@ class Guard:
         chosen = self.config.rules if rules is None else rules
         self.rules: tuple[Rule, ...] = tuple(rule() if isinstance(rule, type) else rule for rule in chosen)
         self.baseline = Baseline() if baseline is None else baseline
+        self.baseline.horizon = self.config.horizon
         self._elsewhere = frozenset[str]().union(*(rule.fields for rule in self.rules)) - CATALOGUE.keys()
         # What occurs in a copy -> the rules that look at it, and those that cannot.
         self._dispatch: dict[tuple[object, ...], tuple[tuple[Rule, ...], tuple[Skipped, ...]]] = {}

@@ -228,7 +228,7 @@ class LiveBaseline(Baseline):
         except BaselineError as error:
             self._trouble, there = str(error), []
         yield from (names for key, names in there if key not in self._streams.held)
-        yield from map(names_in, self._streams.held.values())
+        yield from (names_in(profile, self.horizon) for profile in self._streams.held.values())
 
     def _everything(self) -> Iterator[str]:
         """What is vouched for, as all streams would have to be read for more."""
@@ -395,7 +395,7 @@ class LiveBaseline(Baseline):
 
     def _rows(self, joined: _Joined) -> Iterator[Row]:
         for key, (text, profile) in joined.streams.items():
-            yield Row("streams", key, text, names_in(profile))
+            yield Row("streams", key, text, names_in(profile, self.horizon))
         for key in self._streams.gone:
             yield Row("streams", key, None)
         for place in self._riders.gone:

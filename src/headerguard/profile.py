@@ -125,6 +125,10 @@ class Seen(NamedTuple):
         """With one message more."""
         return self + Seen(1, day, day)
 
+    def is_before(self, day: int) -> bool:
+        """Whether it was last seen before a day; never where no date is known."""
+        return 0 < self.last < day
+
     def __add__(self, other: Seen) -> Seen:  # type: ignore[override]
         """Join two counts."""
         first = min(self.first, other.first) if self.first and other.first else self.first or other.first
@@ -231,7 +235,7 @@ def _joined(one: dict[str, Seen] | None, other: Mapping[str, Seen] | None) -> di
 class Profile:
     """What one level of a stream has done."""
 
-    __slots__ = ("_closed", "_strange", "_values", "days", "roles", "seen", "turned")
+    __slots__ = ("_closed", "_strange", "_values", "aged", "days", "roles", "seen", "turned")
 
     def __init__(
         self, seen: Seen = _NEVER, roles: dict[str, RoleHistory] | None = None, days: dict[int, int] | None = None
@@ -245,6 +249,8 @@ class Profile:
         """Messages per day (proleptic Gregorian ordinals in UTC); those without a date are left out."""
         self.turned: dict[str, bool] = {}
         """Roles that may have closed, opened or grown since somebody cleared it: whether they were closed then."""
+        self.aged: Any = None
+        """What `horizon` has worked out."""
         self._closed: list[frozenset[Role]] = []
         self._strange: bool | None = None
         self._values: tuple[int, int] | None = None
@@ -472,7 +478,8 @@ class Profile:
     def add(self, other: Profile) -> None:
         """Join another profile of the same level into this one."""
         self.seen += other.seen
-        self._strange, self._values, self._closed = None, None, []
+        self._strange = self._values = self.aged = None
+        self._closed = []
         for day, count in other.days.items():
             self.days[day] = self.days.get(day, 0) + count
         for role, history in other.roles.items():

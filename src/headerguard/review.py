@@ -136,7 +136,9 @@ def baseline_audit(arguments: Namespace, terminal: Terminal) -> int:
     """List who lives in a baseline and was never judged."""
     config = configuration(arguments, terminal)
     path = path_of_baseline(arguments, config, "audit")
-    told = list(audited(baseline_at(path), Case(path, config), config.own_domains))
+    baseline = baseline_at(path)
+    baseline.horizon = config.horizon
+    told = list(audited(baseline, Case(path, config), config.own_domains))
     terminal.lines(told)
     return FINDINGS if told else CLEAN
 
@@ -243,8 +245,9 @@ def _residents(baseline: Baseline) -> Iterator[_Resident]:
     for key, profile in baseline.streams.items():
         if level_of(key).kind in ("author", "account") or profile.messages < ENOUGH:
             continue
+        counts = baseline.recent(profile)
         for role in sorted(_AUDITED & profile.roles.keys()):
-            history = profile.roles[role]
+            history = counts.roles[role]
             if history.closed:
                 for domain, seen in (history.values or {}).items():
                     yield _Resident(key, str(role), domain, seen.count / profile.messages)
@@ -255,7 +258,7 @@ def _is_alone(one: _Resident, baseline: Baseline) -> bool:
     account, _, rest = one.key.partition("/")
     like = f"{account}/{rest.partition(':')[0]}:"
     siblings = [
-        profile
+        baseline.recent(profile)
         for key, profile in baseline.streams.items()
         if key != one.key and key.startswith(like) and profile.messages >= ENOUGH
     ]

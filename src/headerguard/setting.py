@@ -33,6 +33,7 @@ __all__ = [
     "a_domain_file",
     "a_field_name",
     "a_flag",
+    "a_horizon",
     "a_name_server",
     "a_place",
     "a_rate",
@@ -226,6 +227,18 @@ def a_name_server(value: Any) -> str:
     except ValueError:
         raise _takes("an IP address such as '192.0.2.1' or '[2001:db8::1]:5353'", value) from None
     return a_text(value)
+
+
+_SPANS = {"day": 1, "week": 7, "month": 30, "year": 365}
+
+
+def a_horizon(value: Any) -> int:
+    """A time of thirty days at least, in days: "400 days"; a month has thirty."""
+    number, _, unit = value.partition(" ") if isinstance(value, str) else ("", "", "")
+    days = int(number) * _SPANS.get(unit.removesuffix("s"), 0) if re.fullmatch("[1-9][0-9]{0,5}", number) else 0
+    if days < 30:
+        raise _takes("days, weeks, months or years, 30 days at least, such as '400 days'", value)
+    return days
 
 
 _UNITS = ("hour", "day", "week", "month")

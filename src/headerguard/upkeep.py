@@ -41,10 +41,12 @@ def described(baseline: Baseline, stream: str | None, rate: float = 1e-4) -> Ite
     for key in chosen:
         profile = baseline.streams[key]
         yield f"{title(level_of(key).name)}  {_messages(profile.messages)}{_days(profile)}"
-        for role, history in sorted(profile.roles.items()):
-            yield f"   {role:<15}{_openness(history):<9}{history.messages:>7,}  {_values(history)}"
+        counts = baseline.recent(profile)
+        for role, history in sorted(counts.roles.items()):
+            values = f"{_values(history)}{_aged(profile.roles[role], history, baseline.horizon)}"
+            yield f"   {role:<15}{_openness(history):<9}{history.messages:>7,}  {values}".rstrip()
         if profile.messages >= ENOUGH:
-            yield from _protected(profile, baseline, rate)
+            yield from _protected(counts, baseline, rate)
     yield from map(_crowd, baseline.crowded)
     for place, riders in sorted(baseline.riders.items()):
         if riders.forgotten:
@@ -84,6 +86,12 @@ def _values(history: RoleHistory) -> str:
     most = sorted(values, key=lambda value: (-values[value].count, value))
     shown = [f"{visible(value)} ({values[value].count:,})" for value in most[:_VALUES]]
     return ", ".join(shown) + (f" and {len(most) - _VALUES:,} more" if len(most) > _VALUES else "")
+
+
+def _aged(held: RoleHistory, counts: RoleHistory, horizon: int) -> str:
+    """How many values of a role do not count as known any more."""
+    lost = len(held.values or ()) - len(counts.values or ())
+    return f"{'; ' if counts.values else ''}{lost:,} not shown for {horizon:,} days" if lost else ""
 
 
 def _messages(count: int) -> str:
@@ -129,13 +137,14 @@ def forget(baseline: Baseline, domain: str) -> int:
             if history.values is not None and history.values.pop(domain, None) is not None:
                 held += 1
                 history.addresses = {} if history.addresses is not None else None
+                profile.aged = None
     return held
 
 
 def prune(baseline: Baseline, before: date) -> list[str]:
     """Drop the streams that were last seen before a day; gives their names. A stream without a date stays."""
     day = before.toordinal()
-    old = [key for key, profile in baseline.streams.items() if 0 < profile.seen.last < day]
+    old = [key for key, profile in baseline.streams.items() if profile.seen.is_before(day)]
     for key in old:
         del baseline.streams[key]
     return [title(level_of(key).name) for key in sorted(old)]

@@ -1,0 +1,106 @@
+"""The horizon: what a stream has not shown for so long that it does not count as known any more.
+
+A domain that nobody has written to for years may belong to somebody else by now. Nothing is removed for it: a profile
+is read as if it did not hold what lies behind the horizon, so that joining stays what it is. There is no clock. What
+day it is, the mail of the stream itself says, and only what a good part of it says on several days: a date of 2099, or
+a clock that jumps, ages nothing. Who was shown again since the stream moved on has not aged, so a stream that comes
+back after years still knows all whom it shows then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from headerguard.profile import SHAPES, SHOWN, Profile, RoleHistory, Seen
+
+__all__ = ["HORIZON", "recent"]
+
+HORIZON = 400
+"""Days: what comes once a year is not news."""
+_DAYS = 7
+"""Days with mail that have to agree on what day it is, so that no clock that is wrong for a while says it."""
+_PART = 20
+"""One message of so many has to be as late, so that no host with a wrong clock says it."""
+_STRAY = 100
+"""One message of so many may be older than the rest by mistake: what only such mail has shown, when is not known."""
+
+
+class _Aged(NamedTuple):
+    """A profile as it was read last, and what that rests on."""
+
+    days: int
+    """How many days with mail there were."""
+    horizon: int
+    seen: Seen | None
+    """What it had learned."""
+    roles: tuple[str, ...]
+    """Roles that hold what has aged."""
+    gone: int
+    """How much has."""
+    between: tuple[int, int]
+    """What was last seen from the first of these days on, and before the second, has aged."""
+    profile: Profile
+
+
+def recent(profile: Profile, horizon: int = HORIZON) -> Profile:
+    """A profile without what it has not shown for so many days; itself where there is nothing of the kind.
+
+    What has aged is worked out again with every day that the stream sees. A role that was too much to keep stays so, as
+    nobody knows what it has shown when.
+    """
+    if profile.seen.last - profile.seen.first < horizon:  # as a rule
+        return profile
+    held: _Aged | None = profile.aged
+    if held is None or held.days != len(profile.days) or held.horizon != horizon:
+        between = _behind(profile.days, horizon)
+        gone = {role: gone for role, history in profile.roles.items() if (gone := _gone(history, between))}
+        held = _Aged(len(profile.days), horizon, None, tuple(gone), sum(gone.values()), between, profile)
+    if held.roles and held.seen != profile.seen:
+        less = {role: _without(role, profile.roles[role], held.between) for role in held.roles}
+        held = held._replace(seen=profile.seen, profile=Profile(profile.seen, {**profile.roles, **less}, profile.days))
+    profile.aged = held
+    return held.profile
+
+
+def _behind(days: Mapping[int, int], horizon: int) -> tuple[int, int]:
+    """From which day on and before which one what was last seen has aged, by the messages of each day.
+
+    In the direction of time a part of the mail decides, and several days; backwards no more than a few strays count.
+    """
+    total, order = sum(days.values()), sorted(days)
+    first = _reached(days, order, max(3, total / _STRAY), 1)
+    return first, _reached(days, reversed(order), total / _PART, _DAYS) - horizon
+
+
+def _reached(days: Mapping[int, int], order: Iterable[int], messages: float, least: int) -> int:
+    """The day by which so many messages came, on so many days at least; else the last in order."""
+    day = 0
+    for number, day in enumerate(order, 1):
+        messages -= days[day]
+        if messages <= 0 and number >= least:
+            break
+    return day
+
+
+def _gone(history: RoleHistory, between: tuple[int, int]) -> int:
+    """How many values and addresses of a role have aged."""
+    held = (history.values, history.addresses)
+    return sum(_has_aged(seen, between) for values in held for seen in (values or {}).values())
+
+
+def _without(role: str, history: RoleHistory, between: tuple[int, int]) -> RoleHistory:
+    """A role without what has aged. Of a shape, which has one value a message, those messages are left out as well."""
+    values, addresses = (_kept(values, between) for values in (history.values, history.addresses))
+    one_each = role in SHAPES and role != SHOWN  # against the messages of which others are held (`Profile.always`)
+    messages = sum(seen.count for seen in (values or {}).values()) if one_each else history.messages
+    return RoleHistory(messages, values, addresses)
+
+
+def _kept(values: Mapping[str, Seen] | None, between: tuple[int, int]) -> dict[str, Seen] | None:
+    return None if values is None else {value: seen for value, seen in values.items() if not _has_aged(seen, between)}
+
+
+def _has_aged(seen: Seen, between: tuple[int, int]) -> bool:
+    since, before = between
+    return seen.last >= since and seen.is_before(before)
