@@ -247,7 +247,8 @@ class Baseline:
         profiles = [self._profile_to_learn(level) for level in levels]
         learning = [profile for profile in profiles if profile is not None]
         company = company_of(message, suffixes)
-        for place in _company_places(message.account, levels[0] if learning and profiles[0] else None):
+        places = _company_places(message.account, levels[0] if profiles[0] else None) if learning else ()
+        for place in places:
             self._riders_at(place).learn(company.everybody, day, aside)
         roles = _stated(message, suffixes, without, hearsay)
         if SHAPE not in without:
@@ -328,7 +329,8 @@ class Baseline:
         if profile is None:
             if gone := self._crowds.add(key):
                 self._drop(gone)
-                return None
+                if key in gone:
+                    return None
             profile = self.streams[key] = Profile()
             if self._homes is not None:
                 self._homes.setdefault(key.partition("/")[2], set()).add(key)

@@ -375,8 +375,11 @@ class Guard:
             yield from message.record.blind_spots
         if message.origin is not None:
             yield from blind_spots(message.origin.kind)
-        if self.baseline.crowded and self.baseline.is_crowd(stream):
-            yield f"{stream} is one of too many {stream.kind}s to be told apart: it is judged with others"
+        if self.baseline.is_crowd(stream):
+            if self.baseline.is_crowd(Level("account", "", stream.account)):
+                yield f"account {stream.account!r} is one of too many to be told apart: nothing is known of it"
+            else:
+                yield f"{stream} is one of too many {stream.kind}s to be told apart: it is judged with others"
         if known.profile is not None:
             yield from self._gaps(known.profile, known)
             if known.profile.has_strange_addresses(self.baseline.pseudonyms.name):

@@ -17,7 +17,11 @@ from typing import NamedTuple, TypeGuard
 from headerguard.address_list import Tier, lex
 from headerguard.header import Header, decode_octets, decode_words
 
-__all__ = ["NAMED", "Level", "level_key", "level_of", "levels", "mask"]
+__all__ = ["NAMED", "UNKNOWN", "Level", "level_key", "level_of", "levels", "mask"]
+
+
+UNKNOWN = "-"
+"""What stands for an account that nobody named."""
 
 
 class Level(NamedTuple):
@@ -51,7 +55,7 @@ class Level(NamedTuple):
 
 @lru_cache(4096)
 def _key(level: Level) -> str:
-    account = "-" if level.account is None else level.account.translate(_ESCAPED)
+    account = UNKNOWN if level.account is None else level.account.translate(_ESCAPED)
     key = f"{account}/{level.kind}:{level.value}"
     return key if key.isascii() else key.encode("utf-8", "backslashreplace").decode()  # a file holds no surrogates
 

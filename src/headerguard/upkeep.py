@@ -12,6 +12,7 @@ from headerguard import config
 from headerguard.address import BUNDLED, to_a_label
 from headerguard.address_list import parse as parse_address
 from headerguard.baseline import Baseline
+from headerguard.crowds import ACCOUNTS, ACCOUNTS_CAP
 from headerguard.errors import BaselineError, ConfigError
 from headerguard.explain import level_of, title
 from headerguard.file import replace
@@ -58,6 +59,8 @@ def described(baseline: Baseline, stream: str | None, rate: float = 1e-4) -> Ite
 
 def _crowd(family: str) -> str:
     """What is not told apart any more, and by what it is judged."""
+    if family == ACCOUNTS:
+        return f"Accounts there are too many: {ACCOUNTS_CAP:,} are kept, by lot, and of the others nothing is known"
     level = level_of(family)
     if level.kind == "author" and level.value:
         return f"{title(level.name)} writes too many subjects to be judged by them"
@@ -106,7 +109,9 @@ def _days(profile: Profile) -> str:
 def streams(baseline: Baseline) -> int:
     """How many streams a baseline tells apart: an author counts only where nothing finer does."""
     levels = [level_of(key) for key in baseline.streams]
-    return sum(level.kind not in ("author", "account") for level in levels) + len(baseline.crowded)
+    return sum(level.kind not in ("author", "account") for level in levels) + len(
+        [family for family in baseline.crowded if family != ACCOUNTS]
+    )
 
 
 def changes(old: Baseline, new: Baseline) -> Iterator[str]:
