@@ -785,10 +785,17 @@ def test_a_file_that_cannot_be_read_says_where(tmp_path: Path, content: Any, pla
     [
         (b"", "line 1 column 1"),
         (b'{"schema": 1,\n "streams": {"a": ', "line 2"),
-        (b'{"schema": 1,\n<<<<<<< ours\n "streams": {}}', "line 2 column 1"),
+        (b'{"schema": 1,\n<<<<<<< ours\n "streams": {}}', "line 2: is a conflict that a merge left open"),
+        (b'{"schema": 1, "streams": {}, "schema": 2}', "the file holds 'schema' twice"),
+        (
+            b'{"streams": {"-/tag:a": {"roles": {"bcc": {"values": {"a.example": "1", "a.example": "1"}}}}}}',
+            "streams['-/tag:a']['roles']['bcc']['values'] holds 'a.example' twice",
+        ),
+        (b'{"crowded": [{}, {"\xc3\xa9": 1, "\xc3\xa9": 1}]}', "crowded[1] holds '\\xe9' twice"),
+        (b'{"a": {"a": 1, "a": 1}, "b": {}}', "a holds 'a' twice"),
         (b'{"schema": 1, "streams": {"\xff": 1}}', "utf-8"),
         (b"\x00\x01\x02", "line 1 column 1"),
-        (b"[" * 100_000, ""),
+        (b"[" * 100_000, "nests too deep"),
     ],
 )
 def test_a_file_that_is_no_json_says_where(tmp_path: Path, octets: bytes, place: str) -> None:

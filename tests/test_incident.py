@@ -320,6 +320,36 @@ def test_what_is_saved_loads_and_nobody_else_may_read_it(tmp_path: Path) -> None
     assert list(Incidents.load(tmp_path / "none")) == []
 
 
+def test_whoever_saves_last_loses_nothing_that_others_counted(tmp_path: Path) -> None:
+    path, monday = tmp_path / "b.json.incidents.json", Budget.of("9/week", "9/day")
+    Incidents().save(path)
+    first, second = Incidents.load(path, monday), Incidents.load(path, monday)
+    whole = Incidents(monday)
+    for number, mine in enumerate((first, second, first, second, second)):
+        for one in (mine, whole):
+            told(
+                one, finding("x@arxxwalls.com"), finding(f"y{id(mine) == id(first)}.example"), hour=17_000_000 + number
+            )
+        if number in (1, 2):
+            mine.save(path)
+            mine.save(path)
+    first.save(path)
+    second.save(path)
+    assert [(one.subject, one.messages, one.recipients) for one in Incidents.load(path)] == [
+        (one.subject, one.messages, one.recipients) for one in whole
+    ]
+    assert list(second) == list(Incidents.load(path))
+    assert second.strangers(None) == whole.strangers(None)
+    spent = Incidents.load(path).spending.hours
+    assert {hour: sum(tiers.values()) for hour, tiers in spent.items()} == {17_000_000: 2, 17_000_001: 2}
+    path.write_text("{", encoding="utf-8")
+    told(second, finding("z@arxxwalls.com"))
+    with pytest.raises(BaselineError, match="line 1"):
+        second.save(path)
+    assert path.read_text(encoding="utf-8") == "{"
+    assert len(second) == 4
+
+
 WHOLE = json.loads(json.dumps(state([([finding("x@arxxwalls.com")], 3)]).as_dict()))
 
 
@@ -328,6 +358,8 @@ WHOLE = json.loads(json.dumps(state([([finding("x@arxxwalls.com")], 3)]).as_dict
     [
         ("", "line 1 column 1"),
         ('{"schema": 1, "inc', "line 1 column"),
+        ('{"schema": 1, "incidents": [{"account": null, "account": "a"}]}', "incidents[0] holds 'account' twice"),
+        ('{"schema": 1,\n>>>>>>> theirs\n"incidents": []}', "line 2: is a conflict"),
         ("[]", "the file is not an object"),
         ('{"schema": 2}', "schema 2 is newer than this program reads"),
         ('{"schema": "x"}', "schema 'x' is unknown"),

@@ -452,7 +452,7 @@ class Baseline:
             )
         baseline = cls(key)
         for level, record in mapping_at(top.get("streams"), "streams").items():
-            if any("\ud800" <= char <= "\udfff" for char in level):
+            if not level.isascii() and any("\ud800" <= char <= "\udfff" for char in level):
                 raise MalformedError(f"streams[{level!a}] is no text")
             baseline.streams[level] = profile_at(record, f"streams[{level!r}]")
         for place, record in mapping_at(top.get("riders", {}), "riders").items():

@@ -144,6 +144,16 @@ class Spending:
                 mine[tier] = mine.get(tier, 0) + count
         self._trim()
 
+    def less(self, earlier: Spending) -> Spending:
+        """What was spent since an earlier state of it."""
+        since = Spending()
+        for hour, told in self.hours.items():
+            before = earlier.hours.get(hour, {})
+            more = {tier: count - before.get(tier, 0) for tier, count in told.items() if count > before.get(tier, 0)}
+            if more:
+                since.hours[hour] = more
+        return since
+
     def as_dict(self) -> dict[str, dict[str, int]]:
         """Plain data, sorted."""
         return {

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 from headerguard.acknowledgement import Acknowledgement, Acknowledgements, Verdict
 from headerguard.address import BUNDLED, SuffixList
@@ -28,6 +28,7 @@ from headerguard.finding import Finding, Severity
 from headerguard.message import Message
 from headerguard.profile import ACCOUNT, SETTING, MalformedError, Seen, day_at, mapping_at
 from headerguard.role import Role
+from headerguard.stores.json_file import parsed
 from headerguard.stranger import ADDRESSES, KEPT, Record, Strength, addresses_of, party_of, stranger_in, stranger_of
 
 __all__ = ["CAP", "SUFFIX", "Incident", "Incidents", "Key", "Status", "judged"]
@@ -106,10 +107,20 @@ Key = tuple[str | None, str]
 """Account and stranger."""
 
 
+class _Read(NamedTuple):
+    """What a file held when it was read or written last."""
+
+    place: str
+    counts: dict[Key, tuple[int, int]]
+    """Messages and recipients."""
+    spending: Spending
+    uncounted: int
+
+
 class Incidents:
     """All incidents, by account and stranger. `observe` changes it in place; `add` joins another."""
 
-    __slots__ = ("_below", "_order", "_strangers", "budget", "clock", "records", "spending", "uncounted")
+    __slots__ = ("_below", "_order", "_read", "_strangers", "budget", "clock", "records", "spending", "uncounted")
 
     def __init__(self, budget: Budget | None = None) -> None:
         """Start with none."""
@@ -126,6 +137,7 @@ class Incidents:
         self._order: list[tuple[bytes, Key]] = []  # what decides who has room, in order
         self._below: dict[Key, set[str]] = {}  # account and registrable domain -> addresses there with a record
         self._strangers: dict[str | None, set[str]] = {}
+        self._read: _Read | None = None
 
     # ---- opening
 
@@ -274,12 +286,37 @@ class Incidents:
         return found
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write sorted JSON that its owner alone can read, as a whole. Raises BaselineError."""
+        """Write sorted JSON that its owner alone can read, as a whole. Raises BaselineError.
+
+        What others have written there since it was read or written here is joined.
+        """
+        place = os.path.realpath(path)
+        if self._read is not None and self._read.place == place:
+            self._join(self.load(path), self._read)
         text = json.dumps(self.as_dict(), indent=1, sort_keys=True) + "\n"
         try:
             write(path, text.encode(), 0o600)
         except OSError as error:
             raise BaselineError(f"{os.fspath(path)}: cannot be written: {error.strerror}") from error
+        self._remember(place)
+
+    def _remember(self, place: str) -> None:
+        counts = {key: (record.seen.count, record.recipients) for key, record in self.records.items()}
+        self._read = _Read(place, counts, Spending.from_dict(self.spending.as_dict()), self.uncounted)
+
+    def _join(self, there: Incidents, before: _Read) -> None:
+        """Become what the file holds by now, with what was counted here since."""
+        for key, record in self.records.items():
+            count, recipients = before.counts.get(key, (0, 0))
+            if record.seen.count != count:
+                more = record.copy()
+                more.seen = record.seen._replace(count=record.seen.count - count)
+                more.recipients -= recipients
+                there._admit(key, more)
+        there.spending.add(self.spending.less(before.spending))
+        there.uncounted += self.uncounted - before.uncounted
+        for name in ("_below", "_order", "_strangers", "records", "spending", "uncounted"):
+            setattr(self, name, getattr(there, name))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], budget: Budget | None = None) -> Incidents:
@@ -287,18 +324,17 @@ class Incidents:
         name = os.fspath(path)
         try:
             with open(path, "rb") as file:
-                return cls.from_dict(json.loads(file.read()), budget)
+                found = cls.from_dict(parsed(file.read().decode()), budget)
         except FileNotFoundError:
-            return cls(budget)
+            found = cls(budget)
         except OSError as error:
             raise BaselineError(f"{name}: cannot be read: {error.strerror}") from error
         except MalformedError as error:
             raise BaselineError(f"{name}: {error}") from None
-        except json.JSONDecodeError as error:
-            where = f"line {error.lineno} column {error.colno}: {error.msg}"
-            raise BaselineError(f"{name}: holds no incidents: {where}") from error
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise BaselineError(f"{name}: holds no incidents: {error}") from error
+        found._remember(os.path.realpath(path))
+        return found
 
 
 _NOBODY: frozenset[str] = frozenset()
