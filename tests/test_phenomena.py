@@ -111,6 +111,14 @@ def split(number: int, *more: str) -> list[Message]:
     return [mail(number, "Cc: finance@shop.example", rcpt=(one,), complete=False) for one in receivers]
 
 
+def apart(number: int, *more: str) -> list[Message]:
+    """Each recipient has a copy of his own, To included; only the return path tells whom the message is for."""
+    customer = f"c{number}@client-{number}.example"
+    path = f"b+{number:08x}-c{number}=client-{number}.example@esp.example"
+    receivers = (customer, "finance@shop.example", ARCHIVE, *more)
+    return [mail(number, to=one, sender=path, complete=False) for one in receivers]
+
+
 def returned(form: str) -> Callable[[int], list[Message]]:
     """Mail with that return path; the number of the message, and a hash of it, differ each time."""
 
@@ -118,6 +126,26 @@ def returned(form: str) -> Callable[[int], list[Message]]:
         return [mail(number, sender=form.format(n=number, hash=f"{number * 7919:08x}", day=f"{number % 1000:03}"))]
 
     return made
+
+
+def nameless(number: int, author: str = "shop@shop.example") -> list[Message]:
+    """Mail that nothing names but its author and its subject."""
+    return [mail(number, "Subject: Your receipt", template=None, author=author)]
+
+
+def forwarded(number: int) -> list[Message]:
+    """The same, and what somebody wrote to the shop, passed on to whoever is on duty."""
+    author, path = f"x{number}@who-{number}.test", f"SRS0=aa{number}=QX=who-{number}.test=x{number}@shop.example"
+    passed_on = mail(
+        number,
+        f"Subject: Question {number}",
+        to="support@shop.example",
+        rcpt=("duty@phone.example",),
+        author=author,
+        sender=path,
+        template=None,
+    )
+    return [*nameless(number), passed_on]
 
 
 def report(number: int, *more: str) -> list[Message]:
@@ -198,11 +226,17 @@ PHENOMENA = {
     "expansion of a list": Phenomenon(subscribed, subscribed, lambda n: subscribed(n, f"Bcc: {STRANGER}")),
     "expansion of a list, new": Phenomenon(listed, copied, lambda n: copied(n, f"Bcc: {STRANGER}")),
     "split copies": Phenomenon(split, split, lambda n: split(n, STRANGER)),
+    "copies apart": Phenomenon(apart, apart, lambda n: apart(n, STRANGER)),
+    "neighbour in the archive, apart": Phenomenon(
+        apart, apart, lambda n: apart(n, "shop.77f0@vault.example"), "shop.77f0@vault.example"
+    ),
     "VERP": Phenomenon(at(VERP, "esp.example"), at(VERP, "esp.example"), at(VERP, "arxxwalls.com")),
     "VERP, new": Phenomenon(returned("bounce@bounces.esp.example"), at(VERP, "esp.example"), at(VERP, "arxxwalls.com")),
     "BATV": Phenomenon(at(BATV, "shop.example"), at(BATV, "shop.example"), at(BATV, "arxxwalls.com")),
     "BATV, new": Phenomenon(returned("shop@shop.example"), at(BATV, "shop.example"), at(BATV, "arxxwalls.com")),
     "SRS": Phenomenon(at(SRS, "relay.example"), at(SRS, "relay.example"), at(SRS, "arxxwalls.com")),
+    "forwarded by SRS": Phenomenon(nameless, forwarded, lambda n: nameless(n, author=STRANGER)),
+    "forwarded by SRS, usual": Phenomenon(forwarded, forwarded, lambda n: nameless(n, author=STRANGER)),
     "report of a failure": Phenomenon(report, report, lambda n: report(n, f"Bcc: {STRANGER}")),
     "report of a failure, new": Phenomenon(plain, report, lambda n: [mail(n, f"Bcc: {STRANGER}", sender="")]),
     "automatic answer": Phenomenon(answer, answer, lambda n: answer(n, f"Reply-To: {STRANGER}")),

@@ -287,6 +287,40 @@ def test_a_hidden_colleague_weighs_less() -> None:
     assert hidden_copy(with_archive(archive=()), "Bcc: shop@shop.example\r\n", ("shop@shop.example",)) == []
 
 
+def test_who_is_at_the_same_provider_of_free_mail_is_no_colleague() -> None:
+    envelope = Envelope("b@shop.example", ("jane.roe7@gmail.com", "copies@gmail.com"), complete=True)
+    to_gmail = b"From: shop@shop.example\r\nTo: jane.roe7@gmail.com\r\nX-MC-Template: receipt\r\n\r\n"
+    told = strangers(with_archive(archive=()), to_gmail, envelope)
+    assert [(f.subject, f.severity) for f in told] == [("gmail.com", Severity.HIGH)]
+    colleague = hidden_copy(with_archive(archive=()), extra=("joe@client-99.example",))
+    assert ("client-99.example", Severity.MEDIUM) in {(f.subject, f.severity) for f in colleague}
+
+
+def test_an_address_that_the_envelope_does_not_carry_is_no_copy_of_its_own() -> None:
+    """What To says there of somebody else is no recipient, and has no place that could be cited."""
+    guard = with_archive(archive=())
+    path = "b+1-jane=client-99.example@esp.example"
+    envelope = Envelope(path, ("copy@arxxwalls.com",), complete=False)
+    assert not guard.check(receipt(99, who="joe@else.example"), envelope=envelope).failures
+    assert {f.subject for f in strangers(guard, receipt(99, who="joe@else.example"), envelope)} == {"arxxwalls.com"}
+
+
+def test_an_outsider_beside_a_colleague_is_one_too_many() -> None:
+    """Nobody at home with the author is a party, so that the number of parties tells nothing there."""
+    guard = learned()
+    beside = receipt(99, "Cc: copy@arxxwalls.com\r\n", "qa@shop.example")
+    told = found(guard, beside, "extra-recipient")
+    assert [(f.subject, f.severity) for f in told] == [("copy@arxxwalls.com", Severity.HIGH)]
+    for clean in (
+        receipt(99, "Cc: finance@shop.example\r\n"),  # an internal copy is none of the customer's doing
+        receipt(99, "Cc: finance@shop.example\r\n", "qa@shop.example"),
+        receipt(99, who="qa@shop.example"),
+    ):
+        assert found(guard, clean, "extra-recipient") == []
+    guard.learn(receipt(number, "Cc: joe@shop.example\r\n") for number in range(3))  # it may show two
+    assert found(guard, beside, "extra-recipient") == []
+
+
 def test_hidden_recipients_that_come_and_go_have_no_shape_until_it_is_old() -> None:
     guard = with_archive(15)
     for number in range(15):
@@ -304,9 +338,10 @@ def test_a_copy_on_the_side_is_a_hidden_recipient() -> None:
     for number in range(30):
         path = f"b+1-jane=client-{number}.example@esp.example"
         guard.baseline.learn(Message.from_bytes(receipt(number), Envelope(path, (f"jane@client-{number}.example",))))
-    for who, subjects in (("copy@arxxwalls.com", ["copy@arxxwalls.com"]), ("joe@client-99.example", [])):
+    for who, subjects in (("copy@arxxwalls.com", ["arxxwalls.com"]), ("joe@client-99.example", [])):
         envelope = Envelope("b+1-jane=client-99.example@esp.example", (who,), complete=False)
-        assert [f.subject for f in found(guard, receipt(99, who=who), "extra-recipient", envelope=envelope)] == subjects
+        told = strangers(guard, receipt(99, who=who), envelope)
+        assert [(f.subject, f.severity) for f in told] == [(subject, Severity.HIGH) for subject in subjects]
         stamped = Envelope("b+aecbbfaf-joe.x=gmail.com@esp.example", ("joe.x@gmail.com",), complete=False)
         assert found(guard, receipt(99, who="joe.x@gmail.com"), "extra-recipient", envelope=stamped) == []
         alias = receipt(99, "X-Original-To: office@client-99.example\r\n", who)

@@ -263,7 +263,7 @@ class Baseline:
         tracked: dict[str, bool] = {}
         if message.has_null_path:
             roles[_BOUNCE], addresses[_BOUNCE] = set(), {self.pseudonym(Role.BOUNCE, NULL_PATH)}
-        for role, domain, sighting in _learned(message, suffixes, roles, hearsay):
+        for role, domain, sighting in _learned(message, suffixes, roles, hearsay, company.apart):
             if without and (role, domain) in without:
                 if sighting.role in FLAGGED:
                     roles.setdefault(FLAGGED[sighting.role], set()).add(domain)
@@ -279,10 +279,14 @@ class Baseline:
                 addresses.setdefault(role, set()).add(self.pseudonym(sighting.role, sighting.address))
         if SHAPE not in without and profiles and (finest := profiles[0]):
             self._learn_novelty(self.recent(finest), roles, aside)
-        account = profiles[-1] if levels and levels[-1].kind == "account" else None
+        whole = profiles[-1] if levels and not levels[-1].value else None
+        of_whole: Mapping[str, set[str]] = {}
+        if whole is not None and levels[-1].kind == "account":
+            of_whole = {**roles, STREAM: {levels[0].name}}
+        elif whole is not None and Role.FROM in roles and message.is_forwarded:  # nobody of the account wrote it
+            of_whole = {role: values for role, values in roles.items() if role != Role.FROM}
         for profile in learning:
-            told = roles if profile is not account else {**roles, STREAM: {levels[0].name}}
-            profile.learn(told, day, addresses)
+            profile.learn(of_whole if profile is whole and of_whole else roles, day, addresses)
             if profile.turned:
                 self._turned.append(profile)
         if self._shown is not None:
@@ -511,6 +515,7 @@ def _learned(
     suffixes: SuffixList,
     roles: dict[str, set[str]],
     hearsay: Callable[[Sighting | Mark], bool] | None,
+    apart: Collection[str],
 ) -> Iterator[tuple[str, str, Sighting]]:
     """The addresses of a message that are learned; the role of the envelope is entered where it counts as observed.
 
@@ -526,7 +531,11 @@ def _learned(
             continue
         if role == _ENVELOPE:
             if hidden is None:
-                hidden = {r.address.key for r in message.recipients if r.hidden and not message.is_expanded(r)}
+                hidden = {
+                    r.address.key
+                    for r in message.recipients
+                    if r.address.canonical in apart or (r.hidden and not message.is_expanded(r))
+                }
                 if message.shows_destination:  # an event or a journal tells of the envelope as well
                     roles.setdefault(_ENVELOPE, set())
             if sighting.address.key not in hidden:

@@ -35,6 +35,7 @@ _FOR_PEOPLE = frozenset(("subject", "from", "to", "cc", "bcc", "reply-to", "send
 """Fields in which encoded-words are what people wrote: a seal is found there only as it stands."""
 _TRACE = frozenset(("received", "return-path", "delivered-to", "x-original-to", "envelope-to"))
 _FROM = frozenset((Role.FROM,))
+_PATHS = frozenset(("mail from", "return-path"))
 _RECEIVED = frozenset(("received",))
 _PLAIN = Tier.PLAIN  # a member is looked up by way of its class at three times the cost of a name
 _new = tuple.__new__  # half the cost of the generated constructor, which counts here
@@ -395,6 +396,14 @@ class Message:
         if path is None or "=?" in path:
             return path is not None and self.header.all("return-path")[0].text.strip() == "<>"
         return path.strip() == "<>"
+
+    @property
+    def is_forwarded(self) -> bool:
+        """Whether somebody else wrote it, and a forwarder put his own reverse-path over that of the author (SRS)."""
+        paths = [s.address.domain for s in self.sightings_of((Role.BOUNCE,)) if s.field in _PATHS]
+        behind = {s.address.key for s in self.sightings_of((Role.IDENTITY,)) if s.field in _PATHS}
+        authors = {s.address.key: s.address.domain for s in self.sightings_of(_FROM)} if behind else {}
+        return any(authors[key] not in paths for key in behind & authors.keys())
 
     @property
     def is_answer(self) -> bool:

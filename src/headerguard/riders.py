@@ -72,6 +72,8 @@ class Company(NamedTuple):
     hidden: frozenset[str] = frozenset()
     """Those, at home with the author or not, whom nothing shows and no alias or list stands for; and those who get a
     copy of their own of a message that was meant for somebody unrelated, as its return path tells."""
+    apart: frozenset[str] = frozenset()
+    """Of these, those in the envelope of such a copy of their own, whatever its To says."""
 
 
 NOBODY = Company({}, {})
@@ -91,12 +93,15 @@ def _company_of(message: Message, suffixes: SuffixList) -> Company:
     shows = message.shows_destination
     hidden: set[str] = set()
     expands = message.record is not None or "x-original-to" in message.names
+    carried: set[str] = set()
     for recipient in message.recipients:
         if recipient.tier is Tier.CANDIDATE or (expands and message.is_expanded(recipient)):
             continue
         key, domain = recipient.address.canonical, suffixes.registrable_domain(recipient.address.domain)
         if recipient.hidden:
             hidden.add(key)
+        if Role.ENVELOPE in recipient.roles:
+            carried.add(key)
         if domain not in home:
             everybody[key] = key if domain in FREEMAIL else domain
             if not shows or (not recipient.hidden and any(s.role in VISIBLE for s in recipient.sightings)):
@@ -107,11 +112,11 @@ def _company_of(message: Message, suffixes: SuffixList) -> Company:
             key, domain = sighting.address.canonical, suffixes.registrable_domain(sighting.address.domain)
             if domain not in home and not any(key.endswith(who) for who in everybody):  # a stamp before the name
                 meant[key] = key if domain in FREEMAIL else domain
-    if meant and set(meant.values()).isdisjoint(everybody.values()):
-        hidden |= everybody.keys()  # a copy on the side, whomever its To names
+    beside = bool(meant) and set(meant.values()).isdisjoint(everybody.values())
+    apart = frozenset(everybody.keys() & carried if beside else ())  # copies on the side, whomever To names
     everybody = {**meant, **everybody}
     if len(everybody) > 1:
-        return Company(shown, everybody, frozenset(hidden))
+        return Company(shown, everybody, apart | hidden, apart)
     return Company({}, {}, frozenset(hidden)) if hidden else NOBODY
 
 

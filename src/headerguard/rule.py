@@ -26,7 +26,7 @@ from headerguard.novelty import Trend
 from headerguard.profile import Profile
 from headerguard.riders import Company, company_of
 from headerguard.seal import Seal
-from headerguard.stream import Level
+from headerguard.stream import NAMED, Level
 
 if TYPE_CHECKING:
     from headerguard.dns_facts import Facts
@@ -149,6 +149,13 @@ class Known:
         """Who is beside whom in the message, put together once for all rules."""
         return company_of(message, self.suffixes)
 
+    def hides(self, recipient: Recipient, message: Message) -> bool:
+        """Whether nobody whom the message is meant for sees that a recipient gets it.
+
+        No field names him, or he gets a copy of his own of a message that was meant for somebody unrelated.
+        """
+        return recipient.hidden or recipient.address.canonical in self.company(message).apart
+
     seal: Seal | None = None
     """What the application asked for, where the copy carries a seal that can be believed."""
     unbelieved: str | None = None
@@ -162,6 +169,13 @@ class Known:
     def facts(self, domain: str) -> Facts | None:
         """What DNS said of a domain when it was a stranger in an earlier finding; None: nobody asked. Asks nothing."""
         return self._facts(domain)
+
+    def of_nameless_mail(self) -> Known:
+        """The same with all mail of the account that has no name in the place of a stream without one."""
+        if self.stream is None or self.stream.kind in NAMED:
+            return self
+        level = Level("author", "", self.stream.account)
+        return dataclasses.replace(self, profile=self.baseline.streams.get(level.key), level=level, borrowed=True)
 
     def closed(self, role: Role, unused: bool = True) -> bool:
         """Whether a role is closed in this stream, so that a new value in it means something; see `Profile.closed`."""
@@ -320,8 +334,7 @@ def layer_of(recipient: Recipient, stage: Stage) -> str:
 def is_given_away(recipient: Recipient, message: Message, known: Known) -> bool:
     """Whether the domain of a hidden recipient alone gives it away, so that `unfamiliar-blind-recipient` says all."""
     domain, closed = known.registrable(recipient.address), known.closed_roles()
-    shown = {known.registrable(sighting.address) for sighting in message.sightings_of(VISIBLE)}
-    if domain in shown or known.knows(HIDDEN, domain):
+    if domain in _shown(message, known) or known.knows(HIDDEN, domain):
         return False
     odds = [known.p_value(s.role, domain) for s in recipient.sightings if s.role in HIDDEN & closed]
     return any(chance is not None and chance <= known.rate for chance in odds)
@@ -346,8 +359,21 @@ def author_mailbox(message: Message) -> str | None:
 
 def home_of(message: Message, known: Known) -> set[str]:
     """The registrable domains of the authors, and of all whom the message shows: a colleague, an alias, a tag."""
-    shown = {known.registrable(s.address) for s in message.sightings_of(VISIBLE) if s.tier is not Tier.CANDIDATE}
-    return shown | known.author_domains(message)
+    return _shown(message, known) | known.author_domains(message)
+
+
+def _shown(message: Message, known: Known) -> set[str]:
+    """The registrable domains of all whom the message shows to whom it is meant for.
+
+    Who has a mailbox at the same provider of free mail is nobody's colleague.
+    """
+    apart = known.company(message).apart
+    shown = {
+        known.registrable(sighting.address)
+        for sighting in message.sightings_of(VISIBLE)
+        if sighting.tier is not Tier.CANDIDATE and sighting.address.canonical not in apart
+    }
+    return {domain for domain in shown if domain not in known.freemail}
 
 
 def _is_candidate(where: Where) -> bool:

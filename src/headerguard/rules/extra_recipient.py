@@ -7,7 +7,7 @@ from headerguard.fields import HIDDEN, RECIPIENT, Role
 from headerguard.finding import Finding, Severity
 from headerguard.grammar.return_path import lasting_path
 from headerguard.message import Message, Recipient
-from headerguard.profile import CONCEALED, PARTIES
+from headerguard.profile import CONCEALED, PARTIES, SHOWN, Profile
 from headerguard.riders import NOBODY, Party, Riders
 from headerguard.rule import Example, Known, Rule, author_mailbox, is_given_away, is_subscriber, layer_of
 
@@ -26,8 +26,9 @@ class ExtraRecipient(Rule):
     is `rare` messages old. The subject is, of several, the one that was beside others most often; of hidden ones, the
     one at a domain that was never copied, else the least frequent. It stays a finding until somebody calls the subject
     benign, or the shape; three parties that were one too many in To and Cc show a stream that is for groups. At the
-    author's own domain a hidden one weighs MEDIUM. Where its domain alone gives a hidden one away,
-    `unfamiliar-blind-recipient` says it, and this rule is silent.
+    author's own domain a hidden one weighs MEDIUM. Who is at home with the author is no party; where he stands in To
+    first, an outsider beside him is one too many if the stream never shows so many recipients. Where its domain alone
+    gives a hidden one away, `unfamiliar-blind-recipient` says it, and this rule is silent.
 
     Why: mail to customers goes to a new domain every day, so that no domain is a surprise; a second recipient is. An
     archive gets a copy of everything, so that its vendor is no surprise; a second copy is.
@@ -70,6 +71,8 @@ class ExtraRecipient(Rule):
             not message.may_conceal or profile.limit(CONCEALED, self.rare) is None
         ):
             return
+        if self._is_beyond_a_colleague(message, known, profile):
+            yield from self._beside_a_colleague(message, known)
         company = known.company(message)
         if company is NOBODY:
             return
@@ -85,6 +88,28 @@ class ExtraRecipient(Rule):
             culprit = max(reversed(undeclared), key=lambda recipient: often(recipient.address.canonical))
             summary = f"{culprit.address} receives it beside somebody unrelated, which {known.level} never has"
             yield self._extra(message, known, culprit, undeclared, summary)
+
+    def _is_beyond_a_colleague(self, message: Message, known: Known, profile: Profile) -> bool:
+        """Whether mail to somebody at home with the author, who is no party, shows more recipients than ever.
+
+        Told by who stands in To first: a colleague in Cc is an internal copy, and says nothing of the customer.
+        """
+        if profile.limit(SHOWN, self.rare) is None or profile.limit(PARTIES, self.rare) is None:
+            return False
+        first = next(iter(message.sightings_of((Role.TO,))), None)
+        if first is None or known.registrable(first.address) not in known.author_domains(message):
+            return False
+        return profile.is_beyond(SHOWN, sum(not recipient.hidden for recipient in message.recipients), self.rare)
+
+    def _beside_a_colleague(self, message: Message, known: Known) -> Iterator[Finding]:
+        home = known.author_domains(message)
+        shown = [r.address for r in message.recipients if not r.hidden and known.registrable(r.address) not in home]
+        undeclared = self._undeclared(message, known, {address.canonical for address in shown})
+        if len(set(map(known.registrable, shown))) == 1 and undeclared:
+            summary = (
+                f"{undeclared[-1].address} receives it beside somebody of the author's, which {known.level} never has"
+            )
+            yield self._extra(message, known, undeclared[-1], undeclared, summary)
 
     def _hidden(self, message: Message, known: Known, hidden: Collection[str]) -> Iterator[Finding]:
         author = author_mailbox(message)

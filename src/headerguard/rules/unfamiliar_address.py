@@ -71,7 +71,7 @@ class UnfamiliarAddress(Rule):
             author = author_mailbox(message)
             for recipient in message.recipients:
                 usual = recipient.address.canonical == author or is_subscriber(recipient, message)
-                if recipient.hidden and not usual and not known.declares(recipient):
+                if known.hides(recipient, message) and not usual and not known.declares(recipient):
                     places = [s for s in recipient.sightings if s.role in HIDDEN]
                     surest = min(places, key=lambda s: s.role is Role.ENVELOPE)
                     if self._is_unfamiliar(surest, hidden, known):

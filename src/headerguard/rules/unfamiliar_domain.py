@@ -68,16 +68,17 @@ class UnfamiliarBlindRecipient(_UnfamiliarDomain):
     """A hidden copy to a domain that this stream has never copied.
 
     Flags: a recipient that no visible field names (Bcc, an ESP control field, an archive of the ESP, the envelope
-    alone), at a registrable domain that the stream never showed in any hidden role, where that hidden role is closed:
-    never used in at least 20 messages, or used in at least 20 with at most two domains. The envelope counts only where
-    it was observed.
+    alone), or who gets a copy of his own of a message whose return path names somebody unrelated, at a registrable
+    domain that the stream never showed in any hidden role, where that hidden role is closed: never used in at least 20
+    messages, or used in at least 20 with at most two domains. The envelope counts only where it was observed.
 
     Why: a silent copy is what an intruder adds and what nobody looks for. A routine mail that never had one, or always
     the same archive, has no reason for another.
 
     When it is wrong: a new archive or monitoring service, or a first alias that a relay expands. Where the copy says
     by way of whom (a journal, ORCPT, an X-Original-To that the message shows) it is a remark (LOW); at the author's own
-    domain, or one that the message shows, it weighs MEDIUM. A copy to the author himself is none.
+    domain, or one that the message shows and that gives mailboxes to nobody else, it weighs MEDIUM. A copy to the
+    author himself is none.
 
     What to do: find who added the copy before it goes out again. If it belongs there, allow the domain for this stream.
 
@@ -104,7 +105,7 @@ class UnfamiliarBlindRecipient(_UnfamiliarDomain):
             return
         found = []
         for recipient in message.recipients:
-            if recipient.hidden and not is_subscriber(recipient, message):
+            if known.hides(recipient, message) and not is_subscriber(recipient, message):
                 places = [s for s in recipient.sightings if s.role in HIDDEN]
                 surest = min(places, key=lambda s: s.role is Role.ENVELOPE)
                 if surest.role in closed and self.is_unfamiliar(surest, known.own_domains, known):
@@ -132,9 +133,10 @@ class UnfamiliarBlindRecipient(_UnfamiliarDomain):
         """Say how it is hidden, and show every place of the recipient."""
         domain = known.registrable(surest.address)
         by = f" by way of {recipient.original}" if recipient.original is not None else ""
+        how = _HOW.get(surest.role, "in the envelope alone" if recipient.hidden else "of a message to somebody else")
         return self.finding(
             surest,
-            f"a hidden copy to {domain}, {_HOW.get(surest.role, 'in the envelope alone')}{by}",
+            f"a hidden copy to {domain}, {how}{by}",
             subject=known.stranger(surest),
             also=[s for s in recipient.sightings if s is not surest],
             severity=severity,
@@ -189,7 +191,9 @@ class UnfamiliarAuthor(_UnfamiliarDomain):
     """A From or Sender at a domain that this stream has never written from.
 
     Flags: an author or sender address at a registrable domain that the stream never showed in that role, where the role
-    is closed: at least 20 messages with at most two domains.
+    is closed: at least 20 messages with at most two domains. Mail without a name is known by its author, so that a new
+    author is a new stream: it is held against all mail of the account that has no name, but for what a forwarder passed
+    on under his own return path (SRS).
 
     Why: a stream knows who writes it. Another author is another system, or another owner of the account.
 
@@ -202,6 +206,7 @@ class UnfamiliarAuthor(_UnfamiliarDomain):
 
     id = "unfamiliar-author"
     severity = Severity.HIGH
+    needs = frozenset()
     unused = False
     roles = frozenset((Role.FROM, Role.SENDER))
     news = roles
@@ -213,6 +218,12 @@ class UnfamiliarAuthor(_UnfamiliarDomain):
             history=_HISTORY,
         ),
     )
+
+    def check(self, message: Message, known: Known) -> Iterator[Finding]:
+        """Where nobody has ever written this, ask who writes in the account."""
+        if known.profile is None and not message.is_forwarded:
+            known = known.of_nameless_mail()
+        yield from super().check(message, known)
 
 
 @dataclass(frozen=True)
