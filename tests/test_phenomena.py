@@ -148,6 +148,13 @@ def forwarded(number: int) -> list[Message]:
     return [*nameless(number), passed_on]
 
 
+def of_the_platform(number: int) -> list[Message]:
+    """Nameless mail, and a report by the platform that carries it."""
+    author, subject = "MAILER-DAEMON@platform.example", "Subject: Undelivered Mail Returned to Sender"
+    bounced = mail(number, subject, author=author, to=f"x{number}@who-{number}.test", sender="", template=None)
+    return [*nameless(number), bounced]
+
+
 def report(number: int, *more: str) -> list[Message]:
     """A receipt, and a report on somebody who wrote first."""
     fields = ("Auto-Submitted: auto-replied", "Subject: Undelivered Mail Returned to Sender", *more)
@@ -238,6 +245,7 @@ PHENOMENA = {
     "forwarded by SRS": Phenomenon(nameless, forwarded, lambda n: nameless(n, author=STRANGER)),
     "forwarded by SRS, usual": Phenomenon(forwarded, forwarded, lambda n: nameless(n, author=STRANGER)),
     "report of a failure": Phenomenon(report, report, lambda n: report(n, f"Bcc: {STRANGER}")),
+    "report of the platform": Phenomenon(nameless, of_the_platform, lambda n: nameless(n, author=STRANGER)),
     "report of a failure, new": Phenomenon(plain, report, lambda n: [mail(n, f"Bcc: {STRANGER}", sender="")]),
     "automatic answer": Phenomenon(answer, answer, lambda n: answer(n, f"Reply-To: {STRANGER}")),
     "automatic answer, new": Phenomenon(plain, answer, lambda n: [mail(n, f"Bcc: {STRANGER}", sender="")]),

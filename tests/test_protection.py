@@ -37,10 +37,18 @@ def test_mail_to_one_customer_after_the_other_is_protected_by_its_shape() -> Non
     found = parts(learned())
     assert kinds(found["recipients shown"]) == {"shape", "company", "novelty"}
     assert "new domain in cc" in found["recipients shown"].ways[-1]
-    assert "in the place of the right recipient" in found["recipients shown"].gap
+    assert "in the place of the right recipient, or in a copy of his own" in found["recipients shown"].gap
     assert kinds(found["recipients hidden"]) == {"shape", "company", "novelty"}
     assert found["recipients hidden"].gap == ""
     assert kinds(found["authors"]) == kinds(found["bounces"]) == {"novelty"}
+
+
+def test_mail_to_groups_tells_neither_the_first_copies_nor_who_stands_alone() -> None:
+    found = parts(
+        learned(to="jane@client-{n}.example, books@ledger-{n}.example, joe@partner-{n}.example", envelope=False)
+    )
+    for gap in ("a recipient more until he has come thrice", "or in a copy of his own", "declare recipients="):
+        assert gap in found["recipients shown"].gap
 
 
 def test_mail_to_the_same_team_has_no_gap() -> None:

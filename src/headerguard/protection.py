@@ -87,7 +87,8 @@ def _shown(profile: Profile, baseline: Baseline, rate: float, declared: Declared
     novel = _novelty(profile, baseline, rate, [Role.TO, Role.CC])
     gap = ""
     if declared.recipients is None and not _novelty(profile, baseline, rate, [Role.TO]):
-        gap = "a stranger in the place of the right recipient" if limit else "a recipient more until he has come thrice"
+        alone = "a stranger in the place of the right recipient, or in a copy of his own"
+        gap = alone if _is_tight(profile, PARTIES) else f"a recipient more until he has come thrice, nor {alone}"
         gap += ": declare recipients="
     return Protection("recipients shown", (*ways, *novel), gap)
 
@@ -101,11 +102,24 @@ def _hidden(profile: Profile, baseline: Baseline, rate: float, declared: Declare
     used = [role for role in sorted(HIDDEN) if role in profile.roles]
     novel = _novelty(profile, baseline, rate, used or [Role.BCC])
     gap = ""
-    if not (declared.given or limit or novel):
+    if not (declared.given or novel or _is_tight(profile, CONCEALED)):
         gap = "a hidden recipient more until he has come thrice: declare blind="
     elif Role.ENVELOPE not in profile.roles and not declared.given:
         gap = "a recipient in the envelope alone, which this stream has never shown: hand over the envelope"
     return Protection("recipients hidden", (*ways, *novel), gap)
+
+
+def _is_tight(profile: Profile, shape: str) -> bool:
+    """Whether a recipient more than usual is beyond the shape in whatever message: there is one usual number."""
+    history = profile.roles.get(shape)
+    if history is None or not history.values or profile.limit(shape, RARE) is None:
+        return False
+    usual = [number for number, seen in history.values.items() if seen.count * RARE > history.messages]
+    return len(usual) == 1 and usual[0] in _EXACT
+
+
+_EXACT = ("0", "1", "2")
+"""Numbers of recipients that are learned as they are; of more, one more may look the same."""
 
 
 def _expected(declared: Declared, roles: Collection[Role]) -> list[str]:

@@ -192,8 +192,8 @@ class UnfamiliarAuthor(_UnfamiliarDomain):
 
     Flags: an author or sender address at a registrable domain that the stream never showed in that role, where the role
     is closed: at least 20 messages with at most two domains. Mail without a name is known by its author, so that a new
-    author is a new stream: it is held against all mail of the account that has no name, but for what a forwarder passed
-    on under his own return path (SRS).
+    author is a new stream: it is held against all mail of the account that has no name, but for reports, automatic
+    answers, and what a forwarder passed on under his own return path (SRS).
 
     Why: a stream knows who writes it. Another author is another system, or another owner of the account.
 
@@ -221,7 +221,7 @@ class UnfamiliarAuthor(_UnfamiliarDomain):
 
     def check(self, message: Message, known: Known) -> Iterator[Finding]:
         """Where nobody has ever written this, ask who writes in the account."""
-        if known.profile is None and not message.is_forwarded:
+        if known.profile is None and not (message.is_answer or message.is_forwarded):
             known = known.of_nameless_mail()
         yield from super().check(message, known)
 
