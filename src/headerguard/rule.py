@@ -175,7 +175,9 @@ class Known:
         if self.stream is None or self.stream.kind in NAMED:
             return self
         level = Level("author", "", self.stream.account)
-        return dataclasses.replace(self, profile=self.baseline.streams.get(level.key), level=level, borrowed=True)
+        profile = self.baseline.streams.get(level.key)
+        recent = self.baseline.recent(profile) if profile else None
+        return dataclasses.replace(self, profile=recent, level=level, borrowed=True)
 
     def closed(self, role: Role, unused: bool = True) -> bool:
         """Whether a role is closed in this stream, so that a new value in it means something; see `Profile.closed`."""
