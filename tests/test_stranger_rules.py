@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from headerguard.config import parse
-from headerguard.finding import Finding, Severity
+from headerguard.finding import Evidence, Finding, Severity
 from headerguard.guard import Guard
-from headerguard.message import Envelope
-from headerguard.rule import Known
+from headerguard.message import Envelope, Message
+from headerguard.name_server import Answer, Status
+from headerguard.rendering import render
+from headerguard.resolver import Resolver
+from headerguard.role import Role
+from headerguard.rule import Known, Rule
 from headerguard.rules.freemail_blind_recipient import FreemailBlindRecipient
 from headerguard.rules.lookalike_domain import LookalikeDomain
 from headerguard.rules.lookalike_mailbox import LookalikeMailbox
 from headerguard.rules.routed_recipient import RoutedRecipient
+from headerguard.rules.unexpected_recipient import UnexpectedRecipient
 
 HEAD = "From: shop@brightpath.example\nTo: jane.miller@client.example\nX-MC-Template: receipt\n"
 OWN = {"own-domains": ["brightpath.example"]}
@@ -161,6 +167,100 @@ def test_nobody_is_compared_for_mail_whose_domains_are_known(monkeypatch: pytest
     assert asked == ["stranger.example"]
 
 
+# ---- what is known of a mailbox weighs, and never flags --------------------------------------------------------------
+
+
+LONG = ".".join(["a" * 61] * 4) + ".b"
+"""With a top level of four letters more than DNS can hold, with one of three as much."""
+
+
+def weights(address: str, config: Mapping[str, Any] | None = None, role: str = "Bcc") -> list[Severity]:
+    text = octets(f"From: shop@brightpath.example\nTo: jane.miller@client.example\n{role}: {address}\n")
+    wanted = ["jane.miller@client.example"] if role == "Cc" else None
+    report = Guard([LookalikeMailbox, FreemailBlindRecipient], config=parse(config or {})).check(
+        text, recipients=wanted
+    )
+    assert all(("Known: " in render(report, "text")) == any(p.is_fact for p in f.evidence) for f in report.findings)
+    return [finding.severity for finding in report.findings]
+
+
+@pytest.mark.parametrize(
+    "domain", ["mailinator.com", "a.mailinator.com", "myself.fr.nf", "a..test", f"{'a' * 64}.test", f"{LONG}.test"]
+)
+def test_a_mailbox_that_is_thrown_away_or_cannot_be_weighs_one_severity_more(domain: str) -> None:
+    assert weights(f"jane.miller@{domain}", role="Cc") == [Severity.HIGH]
+
+
+@pytest.mark.parametrize("domain", ["gmail.com", "stranger.test", "mail.invalid", "[192.0.2.1]", f"{LONG}.tes"])
+def test_a_mailbox_of_any_other_kind_weighs_what_it_did(domain: str) -> None:
+    assert weights(f"jane.miller@{domain}", role="Cc") == [Severity.MEDIUM]
+
+
+def test_a_hidden_copy_to_a_mailbox_that_is_thrown_away_weighs_more_than_one_to_free_mail() -> None:
+    assert weights("copy@mailinator.com") == [Severity.HIGH]
+    assert weights("copy@gmail.com") == [Severity.MEDIUM]
+
+
+@pytest.mark.parametrize(
+    ("usual", "thrown_away"), [("low", "low"), ("medium", "high"), ("high", "high"), ("critical", "critical")]
+)
+def test_what_is_no_medium_finding_weighs_what_it_did(usual: str, thrown_away: str) -> None:
+    rules = {"rules": {"freemail-blind-recipient": {"severity": usual}}}
+    assert list(map(str, weights("copy@mailinator.com", rules))) == [thrown_away]
+
+
+def test_a_mailbox_that_one_vouches_for_is_no_fact() -> None:
+    copy = octets("From: shop@brightpath.example\nTo: jane@client.example\nBcc: copy@mailinator.com\n")
+    own, removed = {"own-domains": ["mailinator.com"]}, {"lists": {"disposable-remove": ["mailinator.com"]}}
+    for config, fields in (({}, ["bcc", "known"]), (own, ["bcc"]), (removed, ["bcc"])):
+        (found,) = Guard([UnexpectedRecipient], config=parse(config)).check(copy, blind=[]).findings
+        assert [piece.field for piece in found.evidence] == fields
+        assert found.severity is Severity.HIGH
+
+
+def test_what_dns_and_lists_say_is_one_step_whatever_a_field_says() -> None:
+    async def nowhere(where: object, name: str, kind: str, seconds: float) -> Answer:
+        return Answer(Status.ABSENT)
+
+    config = parse({"rules": {"unexpected-recipient": {"severity": "medium"}}})
+    guard = Guard([UnexpectedRecipient], config=config, resolver=Resolver(["192.0.2.1"], ask=nowhere))
+    for domain, fields in (("mailinator.com", ["bcc", "known", "dns"]), ("stranger.test", ["bcc", "dns"])):
+        (found,) = guard.check(octets(f"From: shop@brightpath.example\nBcc: copy@{domain}\n"), blind=[]).findings
+        assert ([piece.field for piece in found.evidence], found.severity) == (fields, Severity.HIGH)
+    copy = Evidence("known", "known", 0, "; weighs more for it", (0, 20))
+    hostile = Finding("rule", "a.test", Severity.MEDIUM, "", (copy,)).explained("DNS", ["does not exist"])
+    assert hostile.severity is Severity.HIGH
+
+
+def test_the_roles_of_an_incident_are_places_in_a_copy() -> None:
+    copy = octets("From: shop@brightpath.example\nTo: jane@client.example\nBcc: copy@mailinator.com\n")
+    (incident,) = Guard([FreemailBlindRecipient]).observe(copy).incidents
+    assert (incident.severity, incident.roles) == (Severity.HIGH, ("bcc",))
+
+
+def test_a_domain_without_a_mailbox_is_not_thrown_away() -> None:
+    @dataclass(frozen=True)
+    class Host(Rule):
+        """Flags what is linked to."""
+
+        id = "test.host"
+        severity = Severity.MEDIUM
+        roles = frozenset({Role.BCC})
+
+        def check(self, message: Message, known: Known) -> Iterator[Finding]:
+            """Name the domain."""
+            yield self.finding(message.recipients[0], "here", subject="mailinator.com")
+
+    for address, graver in (("jane@client.example", False), ("jane@mailinator.com", True)):
+        (found,) = Guard([Host]).check(octets(f"Bcc: {address}\n")).findings
+        assert (found.severity is Severity.HIGH) is graver
+
+
+def test_a_mailbox_is_never_a_finding_for_itself() -> None:
+    for address in ("copy@mailinator.com", "copy@a..test"):
+        assert Guard().check(octets(f"From: shop@brightpath.example\nTo: {address}\n")).findings == ()
+
+
 # ---- lookalike-mailbox -----------------------------------------------------------------------------------------------
 
 
@@ -191,7 +291,7 @@ def test_an_office_tells_nobody() -> None:
 @pytest.mark.parametrize("address", ["copies.7731@gmail.com", "copies@mailinator.com"])
 def test_a_blind_copy_to_a_mailbox_that_anybody_can_have(address: str) -> None:
     (found,) = findings(FreemailBlindRecipient, f"{HEAD}Bcc: {address}\n")
-    assert (found.subject, found.severity) == (address, Severity.MEDIUM)
+    assert (found.subject, found.rule) == (address, "freemail-blind-recipient")
 
 
 @pytest.mark.parametrize(

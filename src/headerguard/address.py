@@ -67,6 +67,14 @@ class Address(NamedTuple):
         return f"{str(self).rpartition('@')[0]}@{_to_u_label(self.domain)}"
 
     @property
+    def impossible(self) -> str | None:
+        """Why no name in DNS is like its domain, so that nobody takes mail for it; None where one could be."""
+        labels = self.domain.split(".")
+        if len(self.domain) > 253 or max(map(len, labels)) > 63:  # 253 letters are 255 octets in a packet
+            return "its domain is too long: 255 octets and 63 a label are allowed (RFC 1035 section 2.3.4)"
+        return "its domain has an empty label" if "" in labels and self.domain else None
+
+    @property
     def quality(self) -> tuple[str, ...]:
         """What is odd about the address, a sentence each. Facts for people: they never decide what is seen."""
         return tuple(_oddities(self))
@@ -107,10 +115,8 @@ def _oddities(address: Address) -> Iterator[str]:
         yield "its domain is a special-use name, which receives no public mail (RFC 6761)"
     if len(octets := local.encode("utf-8", "surrogatepass")) > 64:
         yield f"its local part has {len(octets)} octets, and 64 are allowed (RFC 5321 section 4.5.3.1.1)"
-    if len(domain) > 255 or max(map(len, labels)) > 63:
-        yield "its domain is too long: 255 octets and 63 a label are allowed (RFC 1035 section 2.3.4)"
-    if "" in labels and domain:
-        yield "its domain has an empty label"
+    if impossible := address.impossible:
+        yield impossible
     if not local.isascii():
         yield "its local part is not ASCII and needs SMTPUTF8 (RFC 6531)"
         if (folded := unicodedata.normalize("NFKC", local.casefold())) != local.lower():

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import IntEnum
 from typing import TYPE_CHECKING
@@ -15,7 +15,12 @@ if TYPE_CHECKING:
     from headerguard.incident import Incident
     from headerguard.message import Message
 
-__all__ = ["Evidence", "Failure", "Finding", "History", "Report", "Severity", "Skipped"]
+__all__ = ["FACTS", "Evidence", "Failure", "Finding", "History", "Report", "Severity", "Skipped"]
+
+FACTS = ("DNS", "Known")
+"""What DNS says of a subject, and what is known without asking. As places of evidence they have a capital letter, which
+no role and no field has."""
+_GRAVER = "; weighs more for it"
 
 
 class Severity(IntEnum):
@@ -46,7 +51,7 @@ class Evidence:
     place: str
     """Where, for people: role and number among the addresses of that role, "bcc[1]"; a field "to" without a number."""
     field: str
-    """Wire name in lower case, or "rcpt to" / "mail from"; "dns" for what DNS says, which stands nowhere in a copy."""
+    """Wire name in lower case, or "rcpt to" / "mail from"; "dns" or "known" for a fact, which stands nowhere there."""
     occurrence: int
     """Which field of that name, from 0; for the envelope which recipient."""
     text: str
@@ -55,6 +60,11 @@ class Evidence:
     """Start and end octet in the message; None where the copy has no octets."""
     note: str = ""
     """What this place adds to the finding, or nothing."""
+
+    @property
+    def is_fact(self) -> bool:
+        """Whether it stands nowhere in the copy, and is what DNS or a list says of the subject."""
+        return self.place in FACTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +116,17 @@ class Finding:
     def key(self) -> tuple[str | None, str, str]:
         """Identity over edits, merges and streams: (account, rule, subject)."""
         return (self.account, self.rule, self.subject)
+
+    def explained(self, place: str, damning: Iterable[str], others: Iterable[str] = ()) -> Finding:
+        """The finding with facts about its subject, each a clause, under one of the places in `FACTS`.
+
+        What is damning makes it weigh one severity more: once, whatever is said there and in the other places.
+        """
+        told = [Evidence(place, place.lower(), 0, fact + _GRAVER, None) for fact in damning]
+        once = bool(told) and not any(piece.is_fact and piece.text.endswith(_GRAVER) for piece in self.evidence)
+        told += [Evidence(place, place.lower(), 0, fact, None) for fact in others]
+        severity = Severity(min(self.severity + once, Severity.CRITICAL))
+        return replace(self, severity=severity, evidence=(*self.evidence, *told))
 
 
 @dataclass(frozen=True, slots=True)

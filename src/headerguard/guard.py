@@ -257,7 +257,8 @@ class Guard:
         if findings and (hearsay := self._hearsay(message)):
             findings = [finding for finding in findings if not all(map(hearsay, finding.evidence))]
         findings = list(map(self._attributed, findings))
-        found = self._triage.sorted_out(findings, message, finest.name, now) if findings else Sorted()
+        sorted_out, vouched = self._triage.sorted_out, known.vouches_for
+        found = sorted_out(findings, message, finest.name, now, vouched) if findings else Sorted()
         spots = tuple(self._blind_spots(message, finest, known))
         failed, allowed, notes, suffixes = tuple(failures), found.allowed, found.notes, self.suffixes
         if trouble := self.baseline.trouble:

@@ -14,7 +14,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from headerguard.dns_facts import Facts, look_up, look_up_async
-from headerguard.finding import Evidence, Finding, Report, Severity
+from headerguard.finding import Finding, Report
 
 if TYPE_CHECKING:
     from headerguard.baseline import Baseline
@@ -137,16 +137,8 @@ def _explained(finding: Finding, facts: Facts | None, today: date | None, mailed
     told = facts.told(today, facts.domain in mailed) if facts else []
     if not told:
         return finding
-    damning = [fact.text for fact in told if fact.damning]
     others = "; ".join(fact.text for fact in told if not fact.damning)
-    pieces = [_evidence(f"{text}; weighs more for it") for text in damning]
-    pieces += [_evidence(others)] if others else []
-    severity = Severity(min(finding.severity + bool(damning), Severity.CRITICAL))
-    return replace(finding, severity=severity, evidence=(*finding.evidence, *pieces))
-
-
-def _evidence(text: str) -> Evidence:
-    return Evidence("DNS", "dns", 0, text, None)
+    return finding.explained("DNS", (fact.text for fact in told if fact.damning), [others] if others else ())
 
 
 def _unlearned(found: Iterable[Facts]) -> Iterator[str]:

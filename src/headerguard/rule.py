@@ -112,10 +112,14 @@ class Known:
     """The learned roles in which the message may show what the stream has not; None: too little is known to tell."""
     _near: list[Lookalikes] = field(default_factory=list, compare=False, repr=False)
 
+    def vouches_for(self, registrable: str) -> bool:
+        """Whether a registrable domain is the operator's own, a partner's, or one that a closed role has shown."""
+        return registrable in self.own_domains or registrable in self.partners or self.seen_anywhere(registrable)
+
     def is_stranger(self, sighting: Sighting) -> bool:
         """Whether nobody knows the domain of an address: not the operator, no stream, and not the caller."""
         domain = self.registrable(sighting.address)
-        if domain in self.own_domains or domain in self.partners or self.seen_anywhere(domain):
+        if self.vouches_for(domain):
             return False
         if self.knows(VISIBLE, domain):  # what the stream has shown elsewhere has been seen anywhere
             return False

@@ -144,7 +144,7 @@ class Record:
         self.strength = max(self.strength, Strength.of(finding))
         if finding.p_value is not None:
             self.p_value = min(self.p_value, finding.p_value)
-        roles = {piece.place.partition("[")[0] for piece in finding.evidence[:_NAMES]}
+        roles = {piece.place.partition("[")[0] for piece in finding.evidence[:_NAMES] if not piece.is_fact}
         values = ({finding.stream or ""}, roles, {stage}, {finding.rule}, set(addresses))
         for name, found in zip(KEPT, values, strict=True):
             self._keep(name, found)

@@ -25,7 +25,7 @@ from headerguard.incident import SUFFIX as COUNTED
 from headerguard.incident import Incident, Incidents, judged
 from headerguard.message import Message
 from headerguard.profile import BROKEN
-from headerguard.stranger import Strength, party_of
+from headerguard.stranger import Strength, addresses_of, party_of, stranger_of
 from headerguard.traits import mark_known
 
 __all__ = ["Sorted", "Triage", "beside", "day_of", "moment_of"]
@@ -62,8 +62,18 @@ class Triage:
 
     # ---- sorting
 
-    def sorted_out(self, findings: Iterable[Finding], message: Message, stream: str, now: datetime | None) -> Sorted:
-        """Complete the findings, weigh them as configured, and set apart what is accepted."""
+    def sorted_out(
+        self,
+        findings: Iterable[Finding],
+        message: Message,
+        stream: str,
+        now: datetime | None,
+        vouched: Callable[[str], bool],
+    ) -> Sorted:
+        """Complete the findings, weigh them as configured, and set apart what is accepted.
+
+        `vouched` tells registrable domains that are no strangers.
+        """
         self.acknowledgements.refresh()
         complete = Citations(message, stream)
         says = self.config.allow or self.acknowledgements.said
@@ -78,7 +88,7 @@ class Triage:
                 allowed.append(done)
                 narrow += [done] * all("@" in one.subject or one.until for one in accepting)
                 continue
-            judged.append(done)
+            judged.append(self._explained(done, vouched))
             notes += [f"the {_noun(one)} of {one.subject} has lapsed" for one in covering if not one.in_force(today)]
         if says and today is None:
             notes.append("the copy has no date, so no allowance can lapse")
@@ -93,6 +103,23 @@ class Triage:
         if not configured:
             return finding.severity
         return Severity(max(configured + finding.severity - self.usual[finding.rule], 1))
+
+    def _explained(self, finding: Finding, vouched: Callable[[str], bool]) -> Finding:
+        """The finding with what is known of the mailbox of a stranger, without asking anybody.
+
+        What is low stays so: low rules speak of customers, of whom many throw their mailbox away or mistype it. What is
+        high stays so: somebody is told at once, and a kind of mailbox proves no more.
+        """
+        domain = stranger_of(finding.subject).rpartition("@")[2]
+        registrable = self.suffixes.registrable_domain(domain)
+        if vouched(registrable) or not any(addresses_of(finding)):
+            return finding
+        listed = domain in self.config.disposable or registrable in self.config.disposable
+        fact = "on the list of throw-away mailboxes" if listed else Address("", domain).impossible
+        if fact is None:
+            return finding
+        damning = finding.severity is Severity.MEDIUM
+        return finding.explained("Known", [fact] * damning, [fact] * (not damning))
 
     def _covering(self, finding: Finding, account: str | None, stream: str) -> list[Allow | Acknowledgement]:
         """What was said about a finding, as its rule gave it."""

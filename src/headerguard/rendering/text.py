@@ -164,10 +164,10 @@ class Block:
             if piece.note and place_of(piece) == place:
                 yield f"here: {self._said(piece.note)}"
         elsewhere = [piece for piece in finding.evidence if place_of(piece) != place]
-        yield from self._elsewhere([piece for piece in elsewhere if piece.field != "dns"])
+        yield from self._elsewhere([piece for piece in elsewhere if not piece.is_fact])
         for piece in elsewhere:
-            if piece.field == "dns":
-                yield f"DNS: {self._said(piece.text)}"
+            if piece.is_fact:
+                yield f"{piece.place}: {self._said(piece.text)}"
 
     def _elsewhere(self, pieces: list[Evidence]) -> Iterator[str]:
         """The places that a finding rests on besides the one it is shown at."""
