@@ -152,6 +152,51 @@ def test_what_explains(domain: str, said: str) -> None:
     assert Fact(said) in facts_of(domain).told()
 
 
+TREE = """
+$ORIGIN test.
+_dmarc TXT "v=DMARC1; p=reject; sp=quarantine; psd=y"
+x MX 1 mx
+a.x MX 1 mx
+_dmarc.team.y TXT "v=DMARC1; p=none; t=y; psd=n"
+_dmarc.y TXT "v=DMARC1; p=reject"
+a.team.y MX 1 mx
+"""
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("domain", "said", "organization"),
+    [
+        ("x.test", ["DMARC p=quarantine by test"], "x.test"),
+        ("a.x.test", ["DMARC p=quarantine by test"], "x.test"),
+        (
+            "a.team.y.test",
+            [
+                "DMARC p=none by team.y.test, only tried",
+                "its organisational domain by DMARC is team.y.test (RFC 9989)",
+            ],
+            "team.y.test",
+        ),
+    ],
+)
+def test_the_policy_is_found_by_a_tree_walk(domain: str, said: list[str], organization: str) -> None:
+    facts = facts_of(domain, TREE)
+    assert [fact.text for fact in facts.told() if "DMARC" in fact.text] == said
+    assert facts.record()["dmarc"]["organizational_domain"] == organization
+
+
+@pytest.mark.real
+def test_a_hundred_labels_cost_eight_questions_about_policy_and_the_budget_holds() -> None:
+    domain = f"{'a.' * 100}x.test"
+    for budget in (48, 5):
+        with NameServer(f"{TREE}*.a.x MX 1 mx\n{domain}. MX 1 mx\n") as name_server:
+            facts = look_up(Resolver([name_server.address], deadline=20, budget=budget), [domain])[domain]
+        assert facts.exists
+        assert len([name for name in name_server.names if name.startswith("_dmarc.")]) <= 8
+        assert name_server.asked.total() == min(budget, 14)
+        assert (facts.dmarc is None) is (budget == 5)
+
+
 @pytest.mark.parametrize(
     ("serial", "day"),
     [

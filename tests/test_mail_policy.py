@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headerguard.mail_policy import Dmarc, Spf, dmarc, spf
+from headerguard.mail_policy import Dmarc, Spf, discovered, dmarc, spf, tree_walk
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,18 @@ def test_one_spf_record_counts() -> None:
     ("record", "read"),
     [
         (b"v=DMARC1; p=reject", Dmarc(1, "reject", found_at="a.example")),
-        (b"v = DMARC1 ;P=Quarantine;sp=NONE;pct=20;", Dmarc(1, "quarantine", "none", 20, "a.example")),
+        (
+            b"v = DMARC1 ;P=Quarantine;sp=NONE;pct=20;",
+            Dmarc(1, "quarantine", "none", percent=20, found_at="a.example"),
+        ),
+        (
+            b"v=DMARC1;p=none;np=Reject;psd=Y;t=y",
+            Dmarc(1, "none", nonexistent="reject", testing=True, psd="y", found_at="a.example"),
+        ),
+        (b"v=DMARC1;p=none;sp=reject;np=reject;psd=n;t=n", Dmarc(1, "none", "reject", psd="n", found_at="a.example")),
+        (b"v=DMARC1;p=none;sp=reject;np=none;psd=x", Dmarc(1, "none", "reject", "none", found_at="a.example")),
+        (b"v=DMARC1;p=reject;np=x;rua=mailto:d@a.example", Dmarc(1, "none", found_at="a.example")),
+        (b"v=DMARC1;p=reject;np=x;psd=n", Dmarc(1, psd="n", found_at="a.example", error="it names no policy")),
         (b"v=DMARC1;p=none;sp=none;pct=101", Dmarc(1, "none", found_at="a.example")),
         (b"v=DMARC1;p=none;p=reject", Dmarc(1, "none", found_at="a.example")),
         (b"v=DMARC1;rua=mailto:d@a.example", Dmarc(1, "none", found_at="a.example")),
@@ -86,6 +97,69 @@ def test_dmarc_says(record: bytes, read: Dmarc) -> None:
 def test_one_dmarc_record_counts() -> None:
     assert dmarc([], "a.example") == Dmarc(found_at="a.example")
     assert dmarc([b"v=DMARC1;p=none"] * 2, "a.example").error == "2 records"
+
+
+def test_a_tree_walk_goes_up_to_the_top_level_in_eight_questions_at_most() -> None:
+    assert tree_walk("a.b.c.d.e.f.g.h.i.j.mail.example.com") == (
+        "a.b.c.d.e.f.g.h.i.j.mail.example.com",
+        "g.h.i.j.mail.example.com",
+        "h.i.j.mail.example.com",
+        "i.j.mail.example.com",
+        "j.mail.example.com",
+        "mail.example.com",
+        "example.com",
+        "com",
+    )
+    assert tree_walk("a.b.c.d.e.f.g.h") == tuple("a.b.c.d.e.f.g.h"[start:] for start in range(0, 15, 2))
+    assert tree_walk("a.example") == ("a.example", "example")
+    assert tree_walk("example") == ("example",)
+
+
+def walked(domain: str, **records: str) -> Dmarc | None:
+    """What counts for a domain by records at the domains above it: "_" for a dot; "?" does not answer, "2" are two."""
+    found: dict[str, Dmarc | None] = {}
+    for place in tree_walk(domain):
+        text = records.get(place.replace(".", "_"), "")
+        texts = [f"v=DMARC1;{text}".encode()] * (2 if text == "2" else bool(text))
+        found[place] = None if text == "?" else dmarc(texts, place)
+    return discovered(found)
+
+
+@pytest.mark.parametrize(
+    ("records", "found_at", "organization"),
+    [
+        ({"a_mail_x_test": "p=none"}, "a.mail.x.test", "a.mail.x.test"),
+        ({"mail_x_test": "p=none", "x_test": "p=reject"}, "x.test", "x.test"),
+        ({"a_mail_x_test": "p=none", "x_test": "p=reject"}, "a.mail.x.test", "x.test"),
+        ({"mail_x_test": "p=none;psd=n", "x_test": "p=reject"}, "mail.x.test", "mail.x.test"),
+        ({"test": "p=reject;psd=y"}, "test", "x.test"),
+        ({"x_test": "p=none", "test": "p=reject;psd=y"}, "x.test", "x.test"),
+        ({"mail_x_test": "p=none", "test": "p=reject;psd=y"}, "test", "x.test"),
+        ({"x_test": "p=none;psd=y", "test": "p=reject"}, "x.test", "mail.x.test"),
+        ({"a_mail_x_test": "p=none;psd=y", "x_test": "p=reject"}, "a.mail.x.test", "a.mail.x.test"),
+        ({"a_mail_x_test": "p=none;psd=n", "x_test": "p=reject"}, "a.mail.x.test", "a.mail.x.test"),
+        ({"a_mail_x_test": "2", "x_test": "p=reject"}, "x.test", "x.test"),
+        ({"a_mail_x_test": "p=none", "x_test": "2"}, "a.mail.x.test", "a.mail.x.test"),
+        ({"a_mail_x_test": "p=none", "x_test": "?"}, "a.mail.x.test", ""),
+        ({"mail_x_test": "p=none;psd=n", "x_test": "?"}, "mail.x.test", "mail.x.test"),
+    ],
+)
+def test_the_record_that_counts_is_that_of_the_domain_its_organisation_or_the_suffix(
+    records: dict[str, str], found_at: str, organization: str
+) -> None:
+    found = walked("a.mail.x.test", **records)
+    assert found is not None
+    assert (found.records, found.found_at, found.organizational_domain) == (1, found_at, organization)
+
+
+def test_who_does_not_answer_leaves_the_policy_unknown() -> None:
+    assert walked("a.mail.x.test", a_mail_x_test="?", x_test="p=none") is None
+    assert walked("a.mail.x.test", mail_x_test="?", x_test="p=none") is None
+    assert walked("a.mail.x.test", x_test="p=none", test="?") is None
+    none, twice = walked("a.mail.x.test"), walked("a.mail.x.test", a_mail_x_test="2")
+    assert none is not None
+    assert twice is not None
+    assert (none.records, twice.records, twice.error, twice.organizational_domain) == (0, 2, "2 records", "")
 
 
 OCTETS = st.binary(max_size=400)
@@ -111,6 +185,18 @@ def test_any_octets_are_read_as_dmarc(texts: list[bytes]) -> None:
     read = dmarc(texts, "a.example")
     assert (read.policy in ("none", "quarantine", "reject")) is (read.records == 1 and not read.error)
     assert 0 <= read.percent <= 100
+
+
+@given(
+    st.lists(st.none() | OCTETS.map(lambda octets: [b"v=DMARC1;" + octets]) | st.just([b""]), min_size=3, max_size=3)
+)
+def test_any_records_may_stand_in_a_tree(answers: list[list[bytes] | None]) -> None:
+    places = tree_walk("a.x.test")
+    read = {p: None if texts is None else dmarc(texts, p) for p, texts in zip(places, answers, strict=True)}
+    found = discovered(read)
+    if found is not None and found.records:
+        assert found.found_at in places
+        assert found.organizational_domain in ("", *places)
 
 
 HOSTILE = [

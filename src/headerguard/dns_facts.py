@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from headerguard.address import BUNDLED, SuffixList
-from headerguard.mail_policy import Dmarc, Spf, dmarc, spf
+from headerguard.mail_policy import Dmarc, Spf, discovered, dmarc, spf, tree_walk
 from headerguard.name_server import Answer, Status, unknown
 
 if TYPE_CHECKING:
@@ -216,6 +216,8 @@ class Facts:
             yield Fact(_spf_words(self.spf))
         if self.dmarc is not None:
             yield Fact(_dmarc_words(self.dmarc, self.domain))
+            if self.dmarc.organizational_domain not in ("", self.registrable_domain):
+                yield Fact(f"its organisational domain by DMARC is {self.dmarc.organizational_domain} (RFC 9989)")
 
     def record(self, today: date | None = None) -> dict[str, Any]:
         """The facts for `--format json`."""
@@ -274,7 +276,8 @@ def _dmarc_words(found: Dmarc, domain: str) -> str:
     inherited = found.found_at != domain
     policy = found.subdomains or found.policy if inherited else found.policy
     share = f" for {found.percent} %" if found.percent != 100 else ""
-    return f"DMARC p={policy}{share}{f' by {found.found_at}' if inherited else ''}"
+    tried = ", only tried" if found.testing else ""
+    return f"DMARC p={policy}{share}{f' by {found.found_at}' if inherited else ''}{tried}"
 
 
 # ---- looking up ------------------------------------------------------------------------------------------------------
@@ -381,17 +384,14 @@ class _Stranger:
         return None if any(answer.status is Status.UNKNOWN for answer in found) else False
 
     async def _dmarc(self) -> Dmarc | None:
-        """The policy of the domain, else that of its organisational domain (RFC 7489 section 6.6.3)."""
-        found = Dmarc()
-        for place in dict.fromkeys((self.domain, self.registrable)):
-            answer = await self._ask(f"_dmarc.{place}", "TXT")
-            if answer.status is Status.UNKNOWN:
-                return None
-            found = dmarc(answer.records, place)
-            if found.records:
-                break
-        return found
+        """The policy that counts, by a tree walk whose questions are put at once, as it hardly ever ends before all."""
+        from asyncio import gather
+
+        places = tree_walk(self.domain)
+        answers = await gather(*(self._ask(f"_dmarc.{place}", "TXT") for place in places))
+        pairs = zip(places, map(_records, answers), strict=True)
+        return discovered({place: None if texts is None else dmarc(texts, place) for place, texts in pairs})
 
 
-def _records(answer: Answer) -> tuple[str, ...] | None:
+def _records(answer: Answer) -> tuple[Any, ...] | None:
     return None if answer.status is Status.UNKNOWN else answer.records

@@ -1,4 +1,4 @@
-"""The mail policy: what a domain says about mail in its name, SPF (RFC 7208) and DMARC (RFC 7489), read as text.
+"""The mail policy: what a domain says about mail in its name, SPF (RFC 7208) and DMARC (RFC 9989), read as text.
 
 A record is read and not followed: no `include` is fetched, nobody is judged by it. Any octets may come in.
 """
@@ -6,10 +6,10 @@ A record is read and not followed: no `include` is fetched, nobody is judged by 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
-__all__ = ["Dmarc", "Spf", "dmarc", "spf"]
+__all__ = ["Dmarc", "Spf", "discovered", "dmarc", "spf", "tree_walk"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +33,23 @@ class Dmarc:
     """The DMARC record that counts for a domain."""
 
     records: int = 0
-    """How many there are; more than one count as none (RFC 7489 section 6.6.3)."""
+    """How many there are; more than one count as none (RFC 9989 section 4.10)."""
     policy: str = ""
     """What receivers are asked to do with mail that fails: "none", "quarantine", "reject"."""
     subdomains: str = ""
-    """The same for the domains below, where it differs."""
+    """The same for the domains below, where it differs ("sp")."""
+    nonexistent: str = ""
+    """The same for those below that do not exist, where it differs from that ("np")."""
     percent: int = 100
-    """The share of mail that it is meant for."""
+    """The share of mail that it is meant for (RFC 7489; RFC 9989 has "t" instead)."""
+    testing: bool = False
+    """Whether it is only tried, and not to be applied ("t")."""
+    psd: str = "u"
+    """Whether the domain is a public suffix: "y", "n" for one that is at home here all the same, "u" nobody said."""
     found_at: str = ""
-    """The domain that publishes it: the one asked for, or its organisational domain."""
+    """The domain that publishes it: the one asked for, its organisational domain, or the public suffix above."""
+    organizational_domain: str = ""
+    """That of the domain asked for, by a tree walk; "" where no record tells, or one could not be read."""
     error: str = ""
     """Why it does not count, or nothing."""
 
@@ -140,10 +148,11 @@ def _shown(term: str) -> str:
     return repr(term if len(term) <= 40 else f"{term[:40]}...")
 
 
-# ---- DMARC: the grammar of RFC 7489 section 6.4 ----------------------------------------------------------------------
+# ---- DMARC: the records of RFC 9989 section 4.7, and where they are looked for (section 4.10) ------------------------
 
 _DMARC = re.compile(rb"v[ \t]*=[ \t]*DMARC1[ \t]*(?=;|\Z)")
 _POLICIES = ("none", "quarantine", "reject")
+_QUERIES = 8
 _REPORTS = re.compile(r"\s*[a-z][a-z0-9+.-]*:[!-~]", re.IGNORECASE)
 
 
@@ -157,11 +166,54 @@ def dmarc(texts: Iterable[bytes], found_at: str) -> Dmarc:
         name, equals, value = part.partition("=")
         if equals:
             tags.setdefault(name.strip().lower(), value.strip())
-    policy, below = tags.get("p", "").lower(), tags.get("sp", "").lower()
-    if policy not in _POLICIES or (below and below not in _POLICIES):
+    policy, below, absent, psd = (tags.get(name, "").lower() for name in ("p", "sp", "np", "psd"))
+    psd = psd if psd in ("y", "n") else "u"
+    if policy not in _POLICIES or not {below, absent} <= {"", *_POLICIES}:
         if not _REPORTS.match(tags.get("rua", "")):
-            return Dmarc(1, found_at=found_at, error="it names no policy")
-        policy, below = "none", ""  # section 6.6.3, step 6
+            return Dmarc(1, psd=psd, found_at=found_at, error="it names no policy")
+        policy, below, absent = "none", "", ""  # section 4.10.1
+    below = "" if below == policy else below
+    absent = "" if absent == (below or policy) else absent
     percent = tags.get("pct", "")
     share = int(percent) if re.fullmatch("[0-9]{1,3}", percent) and int(percent) <= 100 else 100
-    return Dmarc(1, policy, below if below != policy else "", share, found_at)
+    return Dmarc(1, policy, below, absent, share, tags.get("t", "").lower() == "y", psd, found_at)
+
+
+def tree_walk(domain: str) -> tuple[str, ...]:
+    """The domains whose record may count for a domain, itself first and its top level last; at most eight."""
+    labels = domain.split(".")
+    most = _QUERIES - 1
+    return (domain, *(".".join(labels[-count:]) for count in range(min(len(labels) - 1, most), 0, -1)))
+
+
+def discovered(found: Mapping[str, Dmarc | None]) -> Dmarc | None:
+    """The record that counts for a domain, by those that a tree walk found, in its order; None where nobody knows.
+
+    `found` says of each domain what `dmarc` read there, None of one that did not answer.
+    """
+    own, organization = next(iter(found.values())), _organization(found)
+    if own is None:
+        return None
+    if organization is None:
+        return own if own.records == 1 else None
+    suffix = next((record for record in found.values() if record and record.psd == "y"), None)
+    for record in (own, found.get(organization), suffix):
+        if record and record.records == 1:
+            return replace(record, organizational_domain=organization)
+    return own
+
+
+def _organization(found: Mapping[str, Dmarc | None]) -> str | None:
+    """The organisational domain (section 4.10.2); "" where there is no record, None where it is not known."""
+    labels, last = next(iter(found)).split("."), ""
+    for domain, record in found.items():
+        if record is None:
+            return None
+        if record.records != 1:
+            continue
+        if record.psd == "n":
+            return domain
+        if record.psd == "y":  # one label below; below the domain asked for itself there is none, and it stays
+            return ".".join(labels[-domain.count(".") - 2 :])
+        last = domain
+    return last
