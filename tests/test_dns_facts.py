@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import date
 
 import pytest
@@ -249,6 +250,17 @@ def test_what_is_not_answered_is_no_verdict() -> None:
     assert "AAAA: SERVFAIL" in facts.unanswered
     assert answered("a.example", MX=EMPTY, A=EMPTY, AAAA=EMPTY).receives_mail is False
     assert answered("a.example", MX=EMPTY, AAAA=Answer(Status.FOUND, ("2001:db8::1",))).receives_mail is True
+
+
+def test_facts_are_the_same_whatever_answer_comes_first() -> None:
+    def facts(late: str) -> Facts:
+        async def ask(where: tuple[str, int], name: str, kind: str, seconds: float) -> Answer:
+            await asyncio.sleep(0.05 if kind == late else 0)
+            return Answer(Status.FOUND, ((1, "mx.example"),)) if kind == "MX" else unknown("SERVFAIL")
+
+        return look_up(Resolver(["192.0.2.1"], ask=ask), ["a.example"])["a.example"]
+
+    assert facts("DS") == facts("SOA") == facts("TXT")
 
 
 def test_both_answers_have_to_be_validated() -> None:

@@ -365,7 +365,7 @@ class _Stranger:
             wildcard=None if wildcard.status is Status.UNKNOWN else wildcard.status is Status.FOUND,
             signed=None if ds.status is Status.UNKNOWN else ds.status is Status.FOUND,
             validated=mail.validated and soa.validated,
-            unanswered=tuple(self.unanswered),
+            unanswered=tuple(sorted(self.unanswered)),  # not as the answers happened to come
         )
 
     async def _ask(self, name: str, kind: str) -> Answer:
