@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from headerguard import Baseline, Guard, Severity
-from headerguard.acknowledgement import Acknowledgement, Acknowledgements, Verdict
+from headerguard.acknowledgement import Acknowledgement, Acknowledgements, Verdict, append
 from headerguard.budget import Tier
 from headerguard.cli import main
 from headerguard.incident import Incident, Status, judged
@@ -127,6 +127,37 @@ def test_what_is_hostile_is_not_asked_again_and_stays_a_finding(run: Run, monkey
     record = json.loads(out)
     assert (code, [f["rule"] for f in record["findings"]]) == (1, ["unfamiliar-blind-recipient"])
     assert [(one["status"], one["messages"]) for one in record["incidents"]] == [("hostile", 4)]
+
+
+def test_an_explanation_tells_why_somebody_was_flagged_and_what_was_said(run: Run) -> None:
+    append("b.json.acks.jsonl", [Acknowledgement("collector.example", Verdict.HOSTILE, "nobody knows it")])
+    for name in (STRANGER, "other@collector.example", "collector.example", "mail.collector.example"):
+        code, out, _ = run("explain", name, "-b", "b.json")
+        assert code == 0
+        assert (
+            "   incident             collector.example: hostile, high, 3 messages, 2026-10-01 to 2026-10-03\n"
+            "     rules              riding-recipient, unfamiliar-blind-recipient\n"
+            "     roles              bcc\n"
+            "     streams            tag:receipts\n"
+        ) in out
+    record = json.loads(run("explain", STRANGER, "-b", "b.json", "--format", "json")[1])
+    assert [one["schema"] for one in record["incidents"]] == ["headerguard.incident/1"]
+    assert json.loads(run("explain", "client-1.example", "-b", "b.json", "--format", "json")[1])["incidents"] == []
+    assert json.loads(run("explain", STRANGER, "--format", "json")[1])["incidents"] is None
+
+
+def test_an_explanation_of_one_mailbox_leaves_those_of_others_at_the_provider_out(run: Run) -> None:
+    guard = Guard()
+    for name in ("Jane.Doe", "john"):
+        guard.observe(mail(1, "receipts", f"Bcc: {name}@gmail.com"))
+    guard.incidents.save("b.json.incidents.json")
+    for asked, told in (
+        ("janedoe+x@gmail.com", ["janedoe@gmail.com"]),
+        ("x@gmail.com", []),
+        ("gmail.com", ["janedoe@gmail.com", "john@gmail.com"]),
+    ):
+        record = json.loads(run("explain", asked, "-b", "b.json", "--format", "json")[1])
+        assert sorted(one["subject"] for one in record["incidents"]) == told
 
 
 def test_a_script_says_it(run: Run) -> None:

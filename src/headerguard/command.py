@@ -27,7 +27,7 @@ from headerguard.incident import SUFFIX as COUNTED
 from headerguard.lists import DISPOSABLE, FREEMAIL
 from headerguard.message import Message
 from headerguard.rendering.joined import joined_line, joined_record, joined_report, joined_text
-from headerguard.review import baseline_allow, baseline_audit, baseline_review, openings
+from headerguard.review import Case, baseline_allow, baseline_audit, baseline_review, openings
 from headerguard.rule import Compared
 from headerguard.sources import read, total
 from headerguard.terminal import Tally, Terminal, dumps, label, render, show_record, stream, visible
@@ -275,7 +275,8 @@ def _names(arguments: Namespace, terminal: Terminal) -> Names:
     suffixes = SuffixList(config.suffix_list) if config.suffix_list else BUNDLED
     resolver = config.dns.resolver() if arguments.dns else None  # a configuration alone makes no explanation ask
     lists, baseline = (config.freemail, config.disposable), None if path is None else _baseline(path)
-    return Names(suffixes, known, baseline, resolver, date.today(), lists, config.named)
+    incidents = () if path is None else Case(path, config).judged()
+    return Names(suffixes, known, baseline, resolver, date.today(), lists, config.named, incidents)
 
 
 def _known(path: str) -> list[str]:

@@ -18,6 +18,7 @@ from headerguard.errors import ConfigError
 from headerguard.lists import DISPOSABLE, FREEMAIL, DomainList
 from headerguard.rule import load_rules, near_miss
 from headerguard.rules import BUILTIN, RENAMED
+from headerguard.stranger import stranger_of
 from headerguard.stream import Level
 from headerguard.terminal import Terminal, printable, visible
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from headerguard.baseline import Baseline
     from headerguard.config import Config
+    from headerguard.incident import Incident
     from headerguard.lookalike import Imitation
     from headerguard.resolver import Resolver
     from headerguard.rule import Example, Rule
@@ -57,6 +59,7 @@ _SAID = ("email-validator refuses", "its domain is shown", "its domain is a spec
 """Oddities that other lines say, or that nobody needs to be told."""
 _WIDTH = 100
 _PLACES = 20
+_SHOWN = 5
 
 
 # ---- rules -----------------------------------------------------------------------------------------------------------
@@ -215,12 +218,14 @@ class Names:
         today: date | None = None,
         lists: Iterable[DomainList] = (FREEMAIL, DISPOSABLE),
         own: Iterable[str] = (),
+        incidents: Iterable[Incident] = (),
     ) -> None:
         """`known` are names of one's own (None: nobody said), `baseline` what was learned.
 
         With a `resolver` DNS is asked about every name; `today` decides whether a zone is young.
 
-        `lists` tell kinds of mailboxes, `own` are more names that a stranger may imitate, of the configuration.
+        `lists` tell kinds of mailboxes, `own` are more names that a stranger may imitate, of the configuration, and
+        `incidents` lie beside the baseline.
         """
         from headerguard.lookalike import Lookalikes  # other commands share this module and compare nothing
 
@@ -230,6 +235,9 @@ class Names:
         hosts = None if known is None else (name.strip().rpartition("@")[2] for name in known)
         self.known = None if hosts is None else Lookalikes(hosts, suffixes)
         self.own = Lookalikes(own, suffixes)
+        self.incidents: dict[str, list[Incident]] = {}
+        for one in incidents:
+            self.incidents.setdefault(self._party(one.subject), []).append(one)
 
     def record(self, name: str) -> Record:
         """What there is to say about one name; `problem` says why where it is none."""
@@ -259,8 +267,22 @@ class Names:
             "quality": list((address or Address("", domain)).quality),
             "flagged_by": list(_flagging(imitation, lists)),
             "seen": None if self.baseline is None else list(_seen(self.baseline, registrable)),
+            "incidents": None if self.baseline is None else list(self._about(str(address) if address else domain)),
             "dns": self._dns(domain),
         }
+
+    def _party(self, subject: str) -> str:
+        """The registrable domain of an address or a domain."""
+        return self.suffixes.registrable_domain(stranger_of(subject).rpartition("@")[2])
+
+    def _about(self, name: str) -> Iterator[Record]:
+        """The incidents about a name or its registrable domain; of all who are at a provider, about the name alone."""
+        from headerguard.rendering.records import incident_record
+
+        party, alone = self._party(name), stranger_of(name) if "@" in name else None
+        for one in self.incidents.get(party, ()):
+            if one.subject == alone or not alone or party not in FREEMAIL:
+                yield incident_record(one)
 
     def _dns(self, domain: str) -> Record | None:
         if self.resolver is None:
@@ -281,7 +303,8 @@ class Names:
     def _refused(self, name: str) -> Record:
         empty = ("domain", "unicode", "registrable_domain", "registrable_domain_icann", "refusal")
         record: Record = {"schema": "headerguard.explanation/1", "kind": None, "name": name, "readings": []}
-        record |= dict.fromkeys((*empty, "known", "imitates", "how", "lists", "quality", "flagged_by", "seen", "dns"))
+        record |= dict.fromkeys((*empty, "known", "imitates", "how", "lists", "quality", "flagged_by", "seen"))
+        record |= dict.fromkeys(("incidents", "dns"))
         return record | {"problem": f"{name!r} is neither an address nor a domain"}
 
 
@@ -359,6 +382,7 @@ def name_text(record: Record, terminal: Terminal) -> Iterator[str]:
     for rule in record["flagged_by"]:
         yield f"   flagged by           {rule}, where it is a stranger"
     yield from _seen_text(record["seen"])
+    yield from _incidents_text(record["incidents"] or [])
     yield from _dns_text(record["dns"])
 
 
@@ -373,6 +397,20 @@ def _seen_text(seen: list[Record] | None) -> Iterator[str]:
         yield f"   baseline             {place['role']} in {title(place['stream'])}: {messages}{days}"
     if len(seen) > _PLACES:
         yield f"                        and in {len(seen) - _PLACES:,} more places"
+
+
+def _incidents_text(incidents: list[Record]) -> Iterator[str]:
+    for one in incidents[:_PLACES]:
+        messages = f"{one['messages']:,} message{'' if one['messages'] == 1 else 's'}"
+        days = f", {one['first_day']} to {one['last_day']}" if one["first_day"] else ""
+        account = f" in account {visible(one['account'])}" if one["account"] else ""
+        said = f"{one['status']}, {one['severity']}, {messages}{days}"
+        yield f"   incident             {visible(one['subject'])}{account}: {said}"
+        for name in ("rules", "roles", "streams"):
+            more = f" and {len(one[name]) - _SHOWN:,} more" if len(one[name]) > _SHOWN else ""
+            yield f"     {name:<18} {', '.join(map(visible, one[name][:_SHOWN]))}{more}"
+    if len(incidents) > _PLACES:
+        yield f"                        and {len(incidents) - _PLACES:,} more incidents"
 
 
 def _dns_text(dns: Record | None) -> Iterator[str]:

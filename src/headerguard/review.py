@@ -57,11 +57,14 @@ class Case:
         self.incidents = Incidents.load(baseline + COUNTED)
         self.today = max((one.last for one in self.incidents if one.last), default=None)
 
+    def judged(self) -> list[Incident]:
+        """All of them as people have judged them, strongest first."""
+        self.said.refresh()
+        return [judged(one, self.said, self.today) for one in self.incidents]
+
     def open(self) -> list[Incident]:
         """Those about which nobody has said anything that holds, strongest first."""
-        self.said.refresh()
-        found = (judged(one, self.said, self.today) for one in self.incidents)
-        return [one for one in found if one.status in (Status.OPEN, Status.LAPSED)]
+        return [one for one in self.judged() if one.status in (Status.OPEN, Status.LAPSED)]
 
     def say(self, one: Acknowledgement) -> None:
         """Add what somebody says. Raises BaselineError."""
