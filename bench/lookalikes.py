@@ -2,8 +2,8 @@
 """What telling imitations costs: bench/lookalikes.py [NAMES ...]
 
 The index over so many known names (10,000, 100,000 and 1,000,000 unless said): processor time to build it, memory that
-it takes, processor time of a question. Then mail without strangers: whether anything was loaded for it, and what the
-rules on strangers add to a check.
+it takes, processor time of a question. Before that mail without strangers: what was loaded and called for it of all
+that is about strangers, and what the rules on strangers add to a check.
 """
 
 from __future__ import annotations
@@ -11,15 +11,24 @@ from __future__ import annotations
 import gc
 import random
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 from time import process_time
+from types import FrameType
 
 SYLLABLES = (
     "ba be bo ca co da de di do el en er fa fi ga go ha he in ka la le li lo ma me mi mo na ne no on or pa pe po ra re "
     "ri ro sa se si so ta te ti to tra ver vi wa za shop tech net web soft data care home"
 )
+STRANGE = tuple(
+    f"headerguard.{name}"
+    for name in ("lookalike", "confusable", "inquiry", "dns_facts", "mail_policy", "name_server", "resolver")
+)
+"""Modules of which mail without strangers needs nothing."""
+ASKING = ("imitated", "_explained")
+"""Functions elsewhere that ask about a stranger."""
 SUFFIXES = ("com", "com", "net", "de", "co.uk", "io", "example")
 ASKED = 500
 
@@ -69,6 +78,23 @@ def index(count: int) -> None:
     )
 
 
+def idle(check: Callable[[], object]) -> str:
+    """What one check loads and calls of the modules that are about strangers."""
+    called: Counter[str] = Counter()
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        module, name = frame.f_globals.get("__name__", ""), frame.f_code.co_name
+        if event == "call" and (module in STRANGE or module.partition(".")[0] == "dns" or name in ASKING):
+            called[f"{module}.{name}" if name in ASKING else module] += 1
+
+    sys.setprofile(note)
+    check()
+    sys.setprofile(None)
+    loaded = [name for name in (*STRANGE, "dns") if name in sys.modules]
+    calls = ", ".join(f"{name} {times:,} times" for name, times in sorted(called.items()))
+    return f"loaded for it: {', '.join(loaded) or 'nothing'}; called: {calls or 'nothing'}"
+
+
 def clean_mail() -> None:
     from headerguard import Guard
     from headerguard.config import parse
@@ -79,10 +105,11 @@ def clean_mail() -> None:
         b"Message-ID: <1@shop.example>\r\nX-MC-Template: receipt\r\n\r\n"
     )
 
-    def guard(disable: tuple[str, ...]) -> Callable[[], object]:
-        made = Guard(config=parse({"own-domains": ["shop.example"], "disable": list(disable)}))
+    def guard(disable: tuple[str, ...] = (), mail: bytes = text, dns: bool = False) -> Callable[[], object]:
+        settings = {"own-domains": ["shop.example"], "disable": list(disable), "dns": {"enable": dns}}
+        made = Guard(config=parse(settings))
         made.learn([text] * 30)
-        return lambda: made.check(text)
+        return lambda: made.check(mail)
 
     checks = {"with": guard(()), "without": guard(new)}
     taken: dict[str, list[float]] = {name: [] for name in checks}
@@ -92,11 +119,12 @@ def clean_mail() -> None:
             for _ in range(200):
                 check()
             taken[name].append((process_time() - start) / 200 * 1e6)
-    loaded = [name for name in ("headerguard.lookalike", "headerguard.confusable") if name in sys.modules]
     print(
         f"mail without strangers: {median(taken['with']):.0f} us a check, {median(taken['without']):.0f} us without the"
-        f" rules on strangers; loaded for it: {', '.join(loaded) or 'nothing'}"
+        f" rules on strangers; {idle(checks['with'])}"
     )
+    print(f"the same with [dns] enabled: {idle(guard(dns=True))}")
+    print(f"mail with one, to see that this tells: {idle(guard(mail=text.replace(b'audit@', b'audit@x')))}")
 
 
 def main() -> None:
