@@ -153,7 +153,7 @@ def _add_check(commands: Any) -> None:
         help=f"exit with 1 from this severity on: {', '.join(_SEVERITIES)} (configuration, else medium)",
     )
     check.add_argument("--verbose", action="store_true", help="say too what was skipped, and what no copy can show")
-    _add_dns(check, "ask DNS about strangers in findings")
+    _add_dns(check, "ask DNS about strangers in findings", "off, or configuration")
 
 
 def _add_learn(commands: Any) -> None:
@@ -213,15 +213,15 @@ def _add_explain(commands: Any) -> None:
     explain.add_argument(
         "--baseline", "-b", metavar="FILE", help="say where this file has seen a domain (configuration)"
     )
-    _add_dns(explain, "ask DNS about the domain")
+    _add_dns(explain, "ask DNS about the domain", "off")
     _add_format(explain)
 
 
-def _add_dns(command: argparse.ArgumentParser, what: str) -> None:
+def _add_dns(command: argparse.ArgumentParser, what: str, usual: str) -> None:
     command.add_argument(
         "--dns",
         action="store_true",
-        help=f"{what}, which tells whoever runs its name servers that somebody looked (off, or configuration)",
+        help=f"{what}, which tells whoever runs its name servers that somebody looked ({usual})",
     )
 
 
