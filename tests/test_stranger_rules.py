@@ -24,6 +24,7 @@ from headerguard.rules.lookalike_domain import LookalikeDomain
 from headerguard.rules.lookalike_mailbox import LookalikeMailbox
 from headerguard.rules.routed_recipient import RoutedRecipient
 from headerguard.rules.unexpected_recipient import UnexpectedRecipient
+from headerguard.stranger import Strength
 
 HEAD = "From: shop@brightpath.example\nTo: jane.miller@client.example\nX-MC-Template: receipt\n"
 OWN = {"own-domains": ["brightpath.example"]}
@@ -232,10 +233,10 @@ def test_what_dns_and_lists_say_is_one_step_whatever_a_field_says() -> None:
     assert hostile.severity is Severity.HIGH
 
 
-def test_the_roles_of_an_incident_are_places_in_a_copy() -> None:
+def test_a_fact_is_no_place_in_a_copy_and_makes_nothing_stronger() -> None:
     copy = octets("From: shop@brightpath.example\nTo: jane@client.example\nBcc: copy@mailinator.com\n")
     (incident,) = Guard([FreemailBlindRecipient]).observe(copy).incidents
-    assert (incident.severity, incident.roles) == (Severity.HIGH, ("bcc",))
+    assert (incident.severity, incident.roles, incident.strength) == (Severity.HIGH, ("bcc",), Strength.CLOSED)
 
 
 def test_a_domain_without_a_mailbox_is_not_thrown_away() -> None:

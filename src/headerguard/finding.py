@@ -117,15 +117,20 @@ class Finding:
         """Identity over edits, merges and streams: (account, rule, subject)."""
         return (self.account, self.rule, self.subject)
 
+    @property
+    def is_graver(self) -> bool:
+        """Whether facts make it weigh one severity more than its rule says."""
+        return any(piece.is_fact and piece.text.endswith(_GRAVER) for piece in self.evidence)
+
     def explained(self, place: str, damning: Iterable[str], others: Iterable[str] = ()) -> Finding:
         """The finding with facts about its subject, each a clause, under one of the places in `FACTS`.
 
         What is damning makes it weigh one severity more: once, whatever is said there and in the other places.
         """
         told = [Evidence(place, place.lower(), 0, fact + _GRAVER, None) for fact in damning]
-        once = bool(told) and not any(piece.is_fact and piece.text.endswith(_GRAVER) for piece in self.evidence)
+        more = bool(told) and not self.is_graver
         told += [Evidence(place, place.lower(), 0, fact, None) for fact in others]
-        severity = Severity(min(self.severity + once, Severity.CRITICAL))
+        severity = Severity(min(self.severity + more, Severity.CRITICAL))
         return replace(self, severity=severity, evidence=(*self.evidence, *told))
 
 

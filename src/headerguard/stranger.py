@@ -49,10 +49,11 @@ class Strength(IntEnum):
 
     @classmethod
     def of(cls, finding: Finding) -> Strength:
-        """That of a finding; a rule that needs neither intent nor history counts by its severity."""
+        """That of a finding; a rule that needs neither intent nor history counts by its severity, without facts."""
         known = _STRENGTHS.get(finding.rule)
         if known is None:
-            known = cls.NOVELTY if finding.p_value is not None else _BY_SEVERITY[finding.severity]
+            own = Severity(finding.severity - finding.is_graver)
+            known = cls.NOVELTY if finding.p_value is not None else _BY_SEVERITY[own]
         return known
 
 
