@@ -52,7 +52,7 @@ class Strength(IntEnum):
         """That of a finding; a rule that needs neither intent nor history counts by its severity, without facts."""
         known = _STRENGTHS.get(finding.rule)
         if known is None:
-            own = Severity(finding.severity - finding.is_graver)
+            own = Severity(max(finding.severity - finding.is_graver, Severity.LOW))
             known = cls.NOVELTY if finding.p_value is not None else _BY_SEVERITY[own]
         return known
 
