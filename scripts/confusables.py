@@ -15,8 +15,9 @@ import unicodedata
 import icu
 
 CHECKER = icu.SpoofChecker()
+PLAIN = re.compile(r"[a-z0-9-]+")
 NAMED = re.compile(
-    r"LATIN (?:SMALL LETTER|LETTER SMALL CAPITAL) (?:TURNED |REVERSED |OPEN |DOTLESS )?([A-Z])(?: WITH .*)?"
+    r"LATIN (?:SMALL LETTER|LETTER SMALL CAPITAL) (?:TURNED |REVERSED |OPEN |DOTLESS )?([A-Z])(?: WITH .*| BAR)?"
 )
 UNMAPPED = {
     "\N{LATIN SMALL LETTER EZH}": "3",
@@ -24,6 +25,7 @@ UNMAPPED = {
     "\N{LATIN SMALL LETTER ENG}": "n",
     "\N{LATIN LETTER WYNN}": "p",
     "\N{LATIN SMALL LETTER IOTA}": "i",
+    "\N{LATIN SMALL LETTER KRA}": "k",
 }
 """Seen in lists of imitations and by none of the three ways."""
 HEAD = """\
@@ -44,10 +46,10 @@ def prototype(char: str) -> str:
     if char in UNMAPPED:
         return UNMAPPED[char]
     skeleton = folded(CHECKER.getSkeleton(0, char)).replace("rn", "m")
-    if skeleton.isascii():
+    if PLAIN.fullmatch(skeleton):
         return skeleton
     capital = CHECKER.getSkeleton(0, char.upper())
-    if capital.isascii():
+    if PLAIN.fullmatch(capital.lower()):
         return capital.lower().replace("rn", "m")
     named = NAMED.fullmatch(unicodedata.name(char, ""))
     return named[1].lower() if named else skeleton
@@ -63,7 +65,7 @@ def main() -> None:
             table[char] = "".join(table.get(c, c) for c in table[char])
     looks: dict[str, list[str]] = {}
     for char, target in table.items():
-        if re.fullmatch(r"[a-z0-9-]+", target) or not (target.isascii() or target == char):
+        if PLAIN.fullmatch(target) or not (target.isascii() or target == char):
             looks.setdefault(target, []).append(char)
     print(HEAD.format(icu.UNICODE_VERSION, icu.ICU_VERSION, unicodedata.unidata_version))
     for target in sorted(looks, key=lambda t: (not t.isascii(), t)):

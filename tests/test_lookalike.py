@@ -12,6 +12,7 @@ from headerguard.lookalike import How, Imitation, Lookalikes
 KNOWN = (
     "digitalocean.com", "apple.com", "paypal.com", "modern-house.example", "wells.example", "deutsche-bank.de",
     "shop.co.uk", "adyen.com", "dhl.com", "mail.example", "clandestine.example", "b\u00fccher.example",
+    "kpn.example", "hp.example", "icx.example", "500px.example", "duke-energy.example", "tesla.example",
 )  # fmt: skip
 
 
@@ -55,6 +56,21 @@ IMITATIONS = {
     "dhlz.com": ("dhl.com", How.INSERTION),
     "dhl-billing.com": ("dhl.com", How.WORD),
     "adyen-billing.test": ("adyen.com", How.WORD),
+    "paypal-zebra.com": ("paypal.com", How.WORD),
+    "kpn-billing.test": ("kpn.example", How.WORD),
+    "login-digitalocean.com.arxxwalls.com": ("digitalocean.com", How.SUBDOMAIN),
+    "login-duke-energy.example.arxxwalls.com": ("duke-energy.example", How.SUBDOMAIN),
+    "digitalocean.com-login.arxxwalls.com": ("digitalocean.com", How.SUBDOMAIN),
+    "digitalocean.com-billing.com": ("digitalocean.com", How.SUBDOMAIN),
+    "\u0138pn.example": ("kpn.example", How.CONFUSABLE),
+    "\u0268\u0188x.example": ("icx.example", How.CONFUSABLE),
+    "uuells.example": ("wells.example", How.VISUAL),
+    "i8cx.example": ("icx.example", How.INSERTION),
+    "510px.example": ("500px.example", How.SUBSTITUTION),
+    "5000px.example": ("500px.example", How.REPETITION),
+    "hp.test": ("hp.example", How.SUFFIX),
+    "h-p.example": ("hp.example", How.HYPHEN),
+    "hpexample.com": ("hp.example", How.DOT),
 }
 
 
@@ -79,7 +95,10 @@ def test_an_imitation_is_told_with_its_original(names: Lookalikes, stranger: str
         "mail.test",  # a word that stands in many names
         "client-1.example",
         "ocean.com",
-        "adyen-tours.example",
+        "adyen-zebra.example",
+        "telia.example",  # two letters of five, though i looks like l
+        "hq.example",  # two letters are alike by chance
+        "digitalocean.community.arxxwalls.com",
         "",
         ".",
         "com",

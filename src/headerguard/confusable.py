@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
 
-__all__ = ["key_of", "merged", "neighbours", "readings", "shown", "skeleton"]
+__all__ = ["key_neighbours", "key_of", "merged", "neighbours", "readings", "shown", "skeleton"]
 
 _LONGEST_LABEL = 63
 """Octets of a label (RFC 1035 section 2.3.4)."""
@@ -22,7 +22,7 @@ _SIMILAR: dict[str, tuple[str, ...]] = {
     "n": ("m",), "q": ("g",), "r": ("n",), "u": ("v",), "v": ("u", "y"), "y": ("v",),
     "2": ("z",), "3": ("8", "e"), "4": ("a",), "5": ("s",), "6": ("9", "b"), "7": ("t",), "8": ("3", "b"),
     "9": ("6", "g"), "cl": ("d",), "dl": ("d",), "lb": ("b",), "lc": ("k",), "lh": ("h",), "nn": ("m",), "rn": ("m",),
-    "vv": ("w",),
+    "uu": ("w",), "uv": ("w",), "vu": ("w",), "vv": ("w",),
 }  # fmt: skip
 """What stands in an imitation, and the letters that it may stand for."""
 _KEYBOARDS = (
@@ -72,6 +72,12 @@ def neighbours() -> frozenset[str]:
     pairs |= {a + b for a in signs for b in signs if (ord(a) ^ ord(b)).bit_count() == 1}
     pairs |= {a + b for a, others in _SIMILAR.items() for b in others if len(a + b) == 2}
     return frozenset(pairs | {pair[::-1] for pair in pairs})
+
+
+@lru_cache(maxsize=1)
+def key_neighbours() -> frozenset[str]:
+    """The same pairs as keys have them: what is beside i is beside l, too, since they look alike."""
+    return frozenset(pair.translate(_FOLD) for pair in neighbours())
 
 
 def shown(domain: str) -> str:

@@ -16,7 +16,7 @@ from math import ceil, log2
 from typing import NamedTuple
 
 from headerguard.address import BUNDLED, SuffixList, to_a_label
-from headerguard.confusable import key_of, merged, neighbours, readings, shown, skeleton
+from headerguard.confusable import key_neighbours, key_of, merged, neighbours, readings, shown, skeleton
 
 __all__ = ["How", "Imitation", "Lookalikes", "is_common"]
 
@@ -62,8 +62,8 @@ class Imitation(NamedTuple):
 _LABEL = 63
 _ALPHABET = "abcdefghjklmnopqrstuvwxyz23456789"
 """What is left of letters and digits once those that look alike are one."""
-_NUMBER = re.compile(r"\d+|(?<=-)[a-z](?=[.-])")
-"""What counts in a row of names: node-7, mailbox-b."""
+_NUMBER = re.compile(r"(?<=[a-z-])\d+(?=\.)|(?<=-)[a-z](?=[.-])")
+"""What counts in a row of names, at the end of their labels: node-7, mailbox-b."""
 _MANY = 40
 """Letters that are read as similar ones, up to which pairs of them are tried, too."""
 
@@ -86,15 +86,15 @@ def is_common(word: str) -> bool:
 _NEEDED = {
     How.CONFUSABLE: 2,
     How.SUBDOMAIN: 2,
-    How.SUFFIX: 3,
-    How.HYPHEN: 3,
+    How.SUFFIX: 2,
+    How.HYPHEN: 2,
+    How.DOT: 2,
     How.TRANSPOSITION: 3,
     How.REPETITION: 3,
     How.VISUAL: 3,
     How.SUBSTITUTION: 3,
     How.OMISSION: 3,
     How.INSERTION: 3,
-    How.DOT: 3,
     How.WORD: 3,
 }
 """How many letters a known name must have, hyphens aside, so that a likeness of the kind is hardly chance: measured on
@@ -111,7 +111,7 @@ _UNLIKE = 2
 letters that look alike."""
 _ELSEWHERE = {How.WORD: 2}
 """Letters more under another suffix too, by the way; 5 for the others."""
-_COMMON = {How.SUFFIX: 2, How.HYPHEN: 2, How.CONFUSABLE: 1, How.WORD: 4}
+_COMMON = {How.SUFFIX: 3, How.HYPHEN: 3, How.CONFUSABLE: 1, How.WORD: 4}
 """Letters more, where the known name is a word that stands in many names; 2 for the other ways."""
 
 
@@ -181,12 +181,8 @@ class Lookalikes:
             return None
         stranger = _Stranger(domain, registrable)
         extra = min(_EXTRA, max(0, ceil(log2(self._count / _FEW)))) if stranger.label.isascii() else -1
-        telling = [
-            suspicion
-            for suspicion in self._suspicions(stranger)
-            if -suspicion.size >= suspicion.need + extra and not stranger.stands_beside(suspicion.name)
-        ]
-        best = min(telling, default=None)
+        telling = [found for found in self._suspicions(stranger) if -found.size >= found.need + extra]
+        best = min((found for found in telling if not stranger.stands_beside(found.name)), default=None)
         return Imitation(best.name, best.how) if best else None
 
     # ---- ways to imitate, backwards
@@ -228,9 +224,10 @@ class Lookalikes:
         for index, label in enumerate(labels[: -stranger.suffix.count(".") - 2]):
             if len(label) > _LABEL:
                 continue
-            for name in self._at(key_of(label)):
+            for name in {name for rest in _behind_words(label) for name in self._at(key_of(rest))}:
                 behind = name.partition(".")[2].split(".")
-                if labels[index + 1 : index + 1 + len(behind)] == behind:
+                *same, last = labels[index + 1 : index + 1 + len(behind)]
+                if same == behind[:-1] and f"{last}-".startswith(f"{behind[-1]}-"):
                     yield _Suspicion(_NEEDED[How.SUBDOMAIN] - _EXTRA, False, -_size(name), name, How.SUBDOMAIN)
             if "-" in label:
                 yield from self._flat(key_of(label), How.SUBDOMAIN)
@@ -271,9 +268,9 @@ class Lookalikes:
         for other, how, strange in found:
             for suspicion in self._named(other, how, suffix, loose + strange):
                 ours, theirs = _difference(plain, _plain(suspicion.name))
-                near = how is not How.SUBSTITUTION or ours + theirs in neighbours()
-                one = len(ours) + len(theirs) <= 2 or ours == theirs[::-1]
-                yield suspicion._replace(need=suspicion.need + (0 if near and one else _UNLIKE))
+                far = how is How.SUBSTITUTION and ours + theirs not in neighbours()
+                more = len(ours) + len(theirs) > 2 and ours != theirs[::-1]
+                yield suspicion._replace(need=suspicion.need + _UNLIKE * (far + more))
 
     def _similar(self, key: str, suffix: str, loose: int = 0) -> Iterator[_Suspicion]:
         """Up to two letters replaced with similar ones."""
@@ -310,15 +307,11 @@ class Lookalikes:
 
     def _among_words(self, stranger: _Stranger) -> Iterator[_Suspicion]:
         """What is left without the words between hyphens, itself imitated or not."""
-        words = _words()
-        first = next((i for i, token in enumerate(stranger.tokens) if token not in words), None)
-        if first is None:
-            return
-        last = max(i for i, token in enumerate(stranger.tokens) if token not in words)
-        core = "".join(stranger.tokens[first : last + 1])
-        if core != stranger.key:
+        left = _without_words(stranger.label)
+        core = key_of(left)
+        if core and core != stranger.key:
             yield from self._named(core, How.WORD, stranger.suffix)
-            plain = skeleton("-".join(stranger.label.split("-")[first : last + 1]))
+            plain = skeleton(left)
             slips = self._slips(core, plain, stranger.suffix, _UNLIKE + 1)
             for found in (*slips, *self._similar(core, stranger.suffix, _UNLIKE + 1)):
                 yield found._replace(how=How.WORD)
@@ -338,7 +331,7 @@ def _suspicion(name: str, how: How, suffix: str, loose: int = 0) -> _Suspicion:
 def _strangeness(head: str, tail: str) -> int:
     """Letters more for one too many, if it is no neighbour of those beside it, nor at the end, nor a plural."""
     more, beside = tail[0], {head[-1:], tail[1:2]}
-    near = more in beside or any(more + other in neighbours() for other in beside)
+    near = more in beside or any(more + other in key_neighbours() for other in beside)
     return 0 if near or len(tail) == 1 or more == "s" else _UNLIKE
 
 
@@ -354,8 +347,27 @@ def _difference(ours: str, theirs: str) -> tuple[str, str]:
 def _looseness(part: str, rest: str, joined: bool) -> int:
     """Letters more that a known name needs to be seen in a longer one."""
     if rest in _words():
-        return int(len(part) + len(rest) < 6) if joined else -1
-    return 7 if joined and len(rest) > 3 else 5
+        return int(len(part) + len(rest) < 6) if joined else -2
+    if not joined:
+        return 3
+    return 7 if len(rest) > 3 else 5
+
+
+def _behind_words(label: str) -> Iterator[str]:
+    """A label, and what is left of it without one common word in front, two, and so on."""
+    yield label
+    while "-" in label:
+        word, _, label = label.partition("-")
+        if key_of(word) not in _words():
+            return
+        yield label
+
+
+def _without_words(label: str) -> str:
+    """A label without the common words in front and behind."""
+    tokens, words = label.split("-"), _words()
+    telling = [index for index, token in enumerate(tokens) if key_of(token) not in words]
+    return "-".join(tokens[telling[0] : telling[-1] + 1]) if telling else ""
 
 
 def _key_of(registrable: str) -> str:
@@ -395,5 +407,5 @@ class _Stranger:
         self.hyphens = {sum(map(len, self.tokens[: i + 1])) for i in range(len(self.tokens) - 1)}
 
     def stands_beside(self, name: str) -> bool:
-        """Whether a name differs in its number alone: one more of a row of them."""
+        """Whether a name differs in its last number alone: one more of a row of them."""
         return _NUMBER.sub("0", name) == self.row
