@@ -272,6 +272,8 @@ def test_a_mailbox_is_never_a_finding_for_itself() -> None:
         ("Cc: Jane.Miller+x@stranger.test", True),
         ("Cc: \uff4aane.miller@stranger.test", True),
         ("Cc: jane.miller@gmail.com", True),
+        ('Cc: "jane.miller"@stranger.test', True),
+        ("Cc: jane.miller%client.example@stranger.test", True),
         ("Cc: jane.miller+x@client.example", False),
         ("Cc: john.miller@stranger.test", False),
     ],
@@ -279,6 +281,31 @@ def test_a_mailbox_is_never_a_finding_for_itself() -> None:
 def test_the_same_person_elsewhere_is_flagged(line: str, flagged: bool) -> None:
     found = findings(LookalikeMailbox, f"{HEAD}{line}\n", recipients=["jane.miller@client.example", "client.example"])
     assert [f.rule for f in found] == ["lookalike-mailbox"] * flagged
+
+
+@pytest.mark.parametrize(
+    ("line", "flagged"),
+    [
+        ("Bcc: jane.keeper@stranger.test", True),
+        ("Cc: Jane.Keeper+x@stranger.test", True),
+        ("Bcc: john.keeper@stranger.test", False),
+        ("Bcc: jane.keeper@vault.example", False),
+    ],
+)
+def test_somebody_who_is_usual_in_a_closed_role_is_flagged_elsewhere(line: str, flagged: bool) -> None:
+    guard = taught(LookalikeMailbox, f"{HEAD}Bcc: jane.keeper@vault.example\n")
+    found = guard.check(octets(f"{HEAD}{line}\n")).findings
+    assert [f.rule for f in found] == ["lookalike-mailbox"] * flagged
+    assert all("is called like jane.keeper@vault.example" in f.summary for f in found)
+
+
+def test_a_customer_is_no_namesake_of_somebody_in_a_closed_role() -> None:
+    guard = Guard([LookalikeMailbox])
+    guard.learn(octets(f"{HEAD.replace('client', f'client-{i}')}Bcc: jane.keeper@vault.example\n") for i in range(60))
+    text = f"{HEAD.replace('miller@client', 'keeper@stranger')}Bcc: jane.keeper@vault.example\n"
+    envelope = Envelope(rcpt_to=("jane.keeper@stranger.example", "jane.keeper@vault.example"))
+    assert guard.check(octets(text), envelope).findings == ()
+    assert len(guard.check(octets(text.replace("To:", "Bcc:"))).findings) == 1
 
 
 def test_an_office_tells_nobody() -> None:
