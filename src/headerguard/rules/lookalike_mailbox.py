@@ -38,6 +38,7 @@ class LookalikeMailbox(Rule):
     id = "lookalike-mailbox"
     severity = Severity.MEDIUM
     roles = RECIPIENT
+    news = RECIPIENT
     examples = (
         Example(
             flagged=_CLEAN + "Cc: jane.miller+copy@arxxwalls.com\n",
