@@ -239,6 +239,11 @@ def test_a_fact_is_no_place_in_a_copy_and_makes_nothing_stronger() -> None:
     assert (incident.severity, incident.roles, incident.strength) == (Severity.HIGH, ("bcc",), Strength.CLOSED)
 
 
+def test_a_low_finding_whose_own_evidence_reads_like_a_fact_is_as_weak_as_any() -> None:
+    fact = Evidence("Known", "known", 0, "; weighs more for it", None)
+    assert Strength.of(Finding("rule", "a.test", Severity.LOW, "", (fact,))) is Strength.NOVELTY
+
+
 def test_a_domain_without_a_mailbox_is_not_thrown_away() -> None:
     @dataclass(frozen=True)
     class Host(Rule):
