@@ -111,7 +111,7 @@ _UNLIKE = 2
 letters that look alike."""
 _ELSEWHERE = {How.WORD: 2}
 """Letters more under another suffix too, by the way; 5 for the others."""
-_COMMON = {How.SUFFIX: 3, How.HYPHEN: 3, How.CONFUSABLE: 1, How.WORD: 4}
+_COMMON = {How.SUFFIX: 4, How.HYPHEN: 3, How.CONFUSABLE: 1, How.WORD: 4}
 """Letters more, where the known name is a word that stands in many names; 2 for the other ways."""
 
 
