@@ -12,7 +12,7 @@ from headerguard.lookalike import How, Imitation, Lookalikes
 KNOWN = (
     "digitalocean.com", "apple.com", "paypal.com", "modern-house.example", "wells.example", "deutsche-bank.de",
     "shop.co.uk", "adyen.com", "dhl.com", "mail.example", "clandestine.example", "b\u00fccher.example",
-    "kpn.example", "hp.example", "icx.example", "500px.example", "duke-energy.example", "tesla.example", "linux.example",
+    "kpn.example", "hp.example", "icx.example", "500px.example", "duke-energy.example", "tesla.example", "linux.example", "pnnl.example",
 )  # fmt: skip
 
 
@@ -94,6 +94,7 @@ def test_an_imitation_is_told_with_its_original(names: Lookalikes, stranger: str
         "signin-bank.de",  # what is left of it tells nobody
         "mail.test",  # a word that stands in many names
         "linux.test",
+        "pml.test",  # letters that look alike, and another suffix
         "client-1.example",
         "ocean.com",
         "adyen-zebra.example",

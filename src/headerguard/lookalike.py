@@ -211,7 +211,7 @@ class Lookalikes:
                 theirs = _plain(name)
                 same = theirs.replace("-", "") == stranger.plain.replace("-", "")
                 if name.partition(".")[2] != stranger.suffix:
-                    yield _suspicion(name, How.SUFFIX, stranger.suffix, 0 if same else _UNLIKE)
+                    yield _suspicion(name, How.SUFFIX, stranger.suffix, 0 if same else _UNLIKE + 1)
                 else:
                     moved = same and theirs != stranger.plain
                     yield _suspicion(name, How.HYPHEN if moved else How.CONFUSABLE, stranger.suffix)
