@@ -368,20 +368,20 @@ def test_exposed_recipients(count: int, domains: int, flagged: bool) -> None:
 @pytest.mark.parametrize(
     ("link", "flagged"),
     [
-        ("<mailto:leave@shop.example?bcc=copy@arxxwalls.com>", True),
-        ("<mailto:leave@shop.example?bcc=COPY@ARXXWALLS.COM>", True),
-        ("<https://shop.example/?u=copy@arxxwalls.com>, <mailto:leave@shop.example?bcc=copy@arxxwalls.com>", True),
-        ("<mailto:leave@shop.example?subject=x&amp;bcc=copy@arxxwalls.com>", True),
-        ("<mailto:leave@shop.example?cc=Copy%20%3Ccopy@arxxwalls.com%3E>", True),
-        ("<mailto:leave@shop.example?cc=a@shop.example,copy%40arxxwalls.com>", True),
-        ("<mailto:leave@shop.example,copy@arxxwalls.com>", True),
-        ("<mailto:leave@shop.example?%62cc=copy@arxxwalls.com>, <mailto:copy@arxxwalls.com>", True),
-        ("=?utf-8?q?=3Cmailto:leave=40shop.example=3Fcc=3Dcopy=40arxxwalls.com=3E?=", True),
-        ("<mailto:leave@shop.example?subject=copy@arxxwalls.com>", False),
+        ("<mailto:leave@shop.example?bcc=copy@stranger.example>", True),
+        ("<mailto:leave@shop.example?bcc=COPY@STRANGER.EXAMPLE>", True),
+        ("<https://shop.example/?u=copy@stranger.example>, <mailto:leave@shop.example?bcc=copy@stranger.example>", True),
+        ("<mailto:leave@shop.example?subject=x&amp;bcc=copy@stranger.example>", True),
+        ("<mailto:leave@shop.example?cc=Copy%20%3Ccopy@stranger.example%3E>", True),
+        ("<mailto:leave@shop.example?cc=a@shop.example,copy%40stranger.example>", True),
+        ("<mailto:leave@shop.example,copy@stranger.example>", True),
+        ("<mailto:leave@shop.example?%62cc=copy@stranger.example>, <mailto:copy@stranger.example>", True),
+        ("=?utf-8?q?=3Cmailto:leave=40shop.example=3Fcc=3Dcopy=40stranger.example=3E?=", True),
+        ("<mailto:leave@shop.example?subject=copy@stranger.example>", False),
         ("<mailto:leave@esp.example?cc=desk@esp.example>", False),
         ("<mailto:leave@esp.example?cc=desk@shop.example>", False),
-        ("<https://shop.example/?cc=copy@arxxwalls.com>", False),
-        ("<mailto:leave-jane=client.example@esp.example?body=bcc=copy@arxxwalls.com>", False),
+        ("<https://shop.example/?cc=copy@stranger.example>", False),
+        ("<mailto:leave-jane=client.example@esp.example?body=bcc=copy@stranger.example>", False),
         ("<mailto:leave@esp.example>, <mailto:leave@other.example>", False),
     ],
 )
@@ -389,7 +389,7 @@ def test_exposed_recipients(count: int, domains: int, flagged: bool) -> None:
 def test_mailto_recipient(field: str, link: str, flagged: bool) -> None:
     found = judged(taught("mailto-recipient"), JANE, f"{field}: {link}")
     assert [(subject.lower(), severity) for subject, severity in found] == (
-        [(f"copy@{ARXX}", Severity.MEDIUM)] if flagged else []
+        [("copy@stranger.example", Severity.MEDIUM)] if flagged else []
     )
 
 

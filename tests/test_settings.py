@@ -94,8 +94,8 @@ def test_a_new_user_weighs_less() -> None:
     export, _ = EXPORTS["sendgrid_settings"]
     guard = Guard()
     observed(guard, export)
-    more = changed(export, ("teammates",), "x") | {"teammates": {"result": [{"email": "eve@arxxwalls.com"}]}}
-    assert found(observed(guard, more)) == [("user eve@arxxwalls.com", Severity.MEDIUM)]
+    more = changed(export, ("teammates",), "x") | {"teammates": {"result": [{"email": "eve@stranger.example"}]}}
+    assert found(observed(guard, more)) == [("user eve@stranger.example", Severity.MEDIUM)]
 
 
 def test_the_accounts_of_two_vendors_and_of_two_owners_are_apart() -> None:
