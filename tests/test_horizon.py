@@ -223,6 +223,20 @@ def test_what_has_aged_is_counted_where_a_baseline_is_shown_and_audited() -> Non
         assert named == residents
 
 
+def test_a_baseline_that_is_shown_names_accounts_and_tells_numbers_of_recipients_from_messages() -> None:
+    judging = Guard(baseline=Baseline(KEY))
+    for account in ("a-b", None):
+        for day in range(30):
+            copy = mail(day, to="a@one.example, b@two.example" if day < 2 else "")
+            judging.observe(Message(copy.header, account=account))
+    lines = list(described(judging.baseline, None))
+    titles = [line.partition("  ")[0] for line in lines if not line.startswith("   ")]
+    named = ["all streams", "author shop@shop.example", "stream 'tag:receipt'"]
+    assert sorted(titles) == sorted([*named, *(f"{name} of account a-b" for name in named)])
+    parties = {line.split("  ")[-1] for line in lines if line.startswith("   parties")}
+    assert parties == {"1 in 28 messages, 2 in 2 messages"}
+
+
 def learned(entries: Iterable[tuple[int, str]]) -> Profile:
     profile = Profile()
     for day, domain in entries:

@@ -11,6 +11,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from headerguard.address import BUNDLED, Address, SuffixList, to_a_label
 from headerguard.address_list import Mailbox, Tier, lex
@@ -197,6 +198,15 @@ def title(stream: str) -> str:
     """The name of a level in a sentence: "stream 'receipts'", "author shop@shop.example"."""
     author = stream.removeprefix("author:")
     return f"stream '{visible(stream)}'" if author == stream else f"author {visible(author)}"
+
+
+def place(key: str) -> str:
+    """The name of the level that stands under a key of a baseline, with its account where that is known."""
+    level = level_of(key)
+    whose = "" if level.account is None else f" of account {visible(unquote(level.account))}"
+    if level.kind == "account":
+        return f"all streams{whose}"
+    return f"{title(level.name) if level.value else 'mail without a stream of its own'}{whose}"
 
 
 def level_of(key: str) -> Level:

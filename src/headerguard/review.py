@@ -23,7 +23,7 @@ from headerguard.baseline import Baseline
 from headerguard.budget import Rate
 from headerguard.config import Config, find
 from headerguard.errors import ConfigError
-from headerguard.explain import level_of, title
+from headerguard.explain import level_of, place
 from headerguard.fields import HIDDEN, Role
 from headerguard.incident import SUFFIX as COUNTED
 from headerguard.incident import Incident, Incidents, Status, judged
@@ -231,15 +231,14 @@ def audited(baseline: Baseline, case: Case, own: Iterable[str] = ()) -> Iterator
     alone = {one for one in residents if one.share > _SHARE and _is_alone(one, baseline)}
     for who in sorted(residents, key=lambda who: (who not in alone, who)):
         if standing := _standing(who, case.said, today):
-            level = level_of(who.key)
-            name = f"{title(level.name)}{'' if level.account is None else f' of account {visible(level.account)}'}"
             odd = ", and its siblings have nobody there" if who in alone else ""
-            yield f"{visible(who.domain)} is {who.role} of {name} in {who.share:.0%} of its messages{odd}: {standing}"
+            where = f"{place(who.key)} in {who.share:.0%} of its messages{odd}"
+            yield f"{visible(who.domain)} is {who.role} of {where}: {standing}"
     for account, riders in sorted(baseline.riders.items()):
         for key in riders.residents():
             if not any(True for _ in case.said.judging(key)):
                 anyone = f"an address ({visible(key)} in the baseline)"
-                yield f"{anyone} has been beside unrelated recipients in {visible(account)} from the beginning"
+                yield f"{anyone} has been beside unrelated recipients in {place(account)} from the beginning"
     if left := len(case.open()):
         yield f"{left:,} incident{'s are' if left > 1 else ' is'} open: headerguard baseline review"
 

@@ -14,9 +14,9 @@ from headerguard.address_list import parse as parse_address
 from headerguard.baseline import Baseline
 from headerguard.crowds import ACCOUNTS, ACCOUNTS_CAP
 from headerguard.errors import BaselineError, ConfigError
-from headerguard.explain import level_of, title
+from headerguard.explain import level_of, place, title
 from headerguard.file import replace
-from headerguard.profile import ENOUGH, Profile, RoleHistory
+from headerguard.profile import ENOUGH, SHAPES, Profile, RoleHistory
 from headerguard.protection import protections
 from headerguard.rule import near_miss
 from headerguard.terminal import visible
@@ -41,18 +41,18 @@ def described(baseline: Baseline, stream: str | None, rate: float = 1e-4) -> Ite
         raise BaselineError(f"no stream is called {stream!r}{near_miss(stream, names.values())}")
     for key in chosen:
         profile = baseline.streams[key]
-        yield f"{title(level_of(key).name)}  {_messages(profile.messages)}{_days(profile)}"
+        yield f"{place(key)}  {_messages(profile.messages)}{_days(profile)}"
         counts = baseline.recent(profile)
         for role, history in sorted(counts.roles.items()):
-            values = f"{_values(history)}{_aged(profile.roles[role], history, baseline.horizon)}"
+            values = f"{_values(history, role in SHAPES)}{_aged(profile.roles[role], history, baseline.horizon)}"
             yield f"   {role:<15}{_openness(history):<9}{history.messages:>7,}  {values}".rstrip()
         if profile.messages >= ENOUGH:
             yield from _protected(counts, baseline, rate)
     yield from map(_crowd, baseline.crowded)
-    for place, riders in sorted(baseline.riders.items()):
+    for key, riders in sorted(baseline.riders.items()):
         if riders.forgotten:
             yield (
-                f"{title(level_of(place).name)}: {riders.forgotten:,} companions were forgotten, as there are too many;"
+                f"{place(key)}: {riders.forgotten:,} companions were forgotten, as there are too many;"
                 " who rides along takes longer to show"
             )
 
@@ -82,11 +82,14 @@ def _openness(history: RoleHistory) -> str:
     return "closed" if history.closed else "open"
 
 
-def _values(history: RoleHistory) -> str:
+def _values(history: RoleHistory, numbers: bool = False) -> str:
+    """The commonest values, with the messages that showed each; numbers are said to be no messages."""
     values = history.values
     if values is None:
         return "too many domains to keep"
     most = sorted(values, key=lambda value: (-values[value].count, value))
+    if numbers:
+        return ", ".join(f"{value} in {_messages(values[value].count)}" for value in most)
     shown = [f"{visible(value)} ({values[value].count:,})" for value in most[:_VALUES]]
     return ", ".join(shown) + (f" and {len(most) - _VALUES:,} more" if len(most) > _VALUES else "")
 
@@ -152,7 +155,7 @@ def prune(baseline: Baseline, before: date) -> list[str]:
     old = [key for key, profile in baseline.streams.items() if profile.seen.is_before(day)]
     for key in old:
         del baseline.streams[key]
-    return [title(level_of(key).name) for key in sorted(old)]
+    return [place(key) for key in sorted(old)]
 
 
 # ---- allowances ------------------------------------------------------------------------------------------------------
