@@ -151,6 +151,19 @@ def test_a_stranger_who_signs_up_first_is_a_stranger_still() -> None:
     assert seen(guard.observe(mail.one("receipt", more="Bcc: eve@evil.example\r\n")), "evil.example")
 
 
+def test_whoever_has_a_stream_to_himself_is_a_stranger_in_every_other_role() -> None:
+    """His sign-ups make the role of his stream look closed; that vouches for him nowhere, nor in his own stream."""
+    guard, mail = trained()
+    for _ in range(30):
+        lines = "From: shop@shop.example\r\nTo: eve@evil.example\r\nX-PM-Tag: trial\r\n\r\n"
+        guard.observe(Message.from_bytes(lines.encode(), Envelope("b@bounce.example", ("eve@evil.example",))))
+    assert guard.baseline.streams["-/tag:trial"].roles["to"].closed
+    assert not guard.baseline.has_seen("evil.example")
+    for stream in ("receipt", "trial"):
+        report = guard.check(mail.one(stream, more="Bcc: eve@evil.example\r\n"))
+        assert "unfamiliar-blind-recipient" in {f.rule for f in report.findings if f.subject == "evil.example"}, stream
+
+
 @pytest.mark.parametrize("share", [1, 10])
 def test_a_rider_whom_nobody_judges_costs_nothing_elsewhere(share: int) -> None:
     """10,000 messages with him in all of them, or in one in ten."""
