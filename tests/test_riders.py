@@ -127,6 +127,7 @@ def test_a_return_path_names_whom_another_copy_is_for() -> None:
     envelope = Envelope("b+1f-jane=client.example@bounces.example", ("copy@arxxwalls.com",), complete=False)
     found = company(b"From: shop@shop.example\r\nTo: copy@arxxwalls.com\r\n\r\n", envelope)
     assert set(found.everybody) == {"jane@client.example", "copy@arxxwalls.com"}
+    assert found.apart == {"copy@arxxwalls.com"}
 
 
 @pytest.mark.parametrize(
@@ -137,13 +138,17 @@ def test_a_return_path_names_whom_another_copy_is_for() -> None:
             b"From: shop@shop.example\r\nTo: jane@client.example\r\n\r\n",
             Envelope("b@x.example", ("jane@client.example",)),
         ),
-        (b"From: shop@shop.example\r\nTo: jane@client.example, team@shop.example\r\n\r\n", None),
         (b"From: shop@shop.example\r\nTo: Jane <jane@client.example>\r\nCc: JANE@client.example\r\n\r\n", None),
         (b"", None),
     ],
 )
 def test_who_is_alone(octets: bytes, envelope: Envelope | None) -> None:
     assert company(octets, envelope) == NOBODY
+
+
+def test_a_colleague_of_the_author_is_no_company() -> None:
+    found = company(b"From: shop@shop.example\r\nTo: team@shop.example\r\nCc: jane@client.example\r\n\r\n")
+    assert (found.shown, found.everybody) == ({"jane@client.example": "client.example"}, {})
 
 
 # ---- rules

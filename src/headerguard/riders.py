@@ -117,7 +117,7 @@ def _company_of(message: Message, suffixes: SuffixList) -> Company:
     everybody = {**meant, **everybody}
     if len(everybody) > 1:
         return Company(shown, everybody, apart | hidden, apart)
-    return Company({}, {}, frozenset(hidden)) if hidden else NOBODY
+    return Company(shown, {}, frozenset(hidden)) if hidden or len(message.recipients) > 1 else NOBODY
 
 
 def is_mailing(message: Message) -> bool:

@@ -71,13 +71,14 @@ class ExtraRecipient(Rule):
             not message.may_conceal or profile.limit(CONCEALED, self.rare) is None
         ):
             return
-        if self._is_beyond_a_colleague(message, known, profile):
-            yield from self._beside_a_colleague(message, known)
         company = known.company(message)
         if company is NOBODY:
             return
-        if profile.is_beyond(PARTIES, len(set(company.shown.values())), self.rare):
+        parties = len(set(company.shown.values()))
+        if profile.is_beyond(PARTIES, parties, self.rare):
             yield from self._beside(message, known, company.shown)
+        elif parties == 1 and self._is_beyond_a_colleague(message, known, profile):
+            yield from self._beside_a_colleague(message, known, company.shown)
         if profile.is_beyond(CONCEALED, len(company.hidden), self.rare):
             yield from self._hidden(message, known, company.hidden)
 
@@ -94,22 +95,19 @@ class ExtraRecipient(Rule):
 
         Told by who stands in To first: a colleague in Cc is an internal copy, and says nothing of the customer.
         """
-        if profile.limit(SHOWN, self.rare) is None or profile.limit(PARTIES, self.rare) is None:
+        if profile.limit(PARTIES, self.rare) is None:
             return False
         first = next(iter(message.sightings_of((Role.TO,))), None)
         if first is None or known.registrable(first.address) not in known.author_domains(message):
             return False
         return profile.is_beyond(SHOWN, sum(not recipient.hidden for recipient in message.recipients), self.rare)
 
-    def _beside_a_colleague(self, message: Message, known: Known) -> Iterator[Finding]:
-        home = known.author_domains(message)
-        shown = [r.address for r in message.recipients if not r.hidden and known.registrable(r.address) not in home]
-        undeclared = self._undeclared(message, known, {address.canonical for address in shown})
-        if len(set(map(known.registrable, shown))) == 1 and undeclared:
-            summary = (
-                f"{undeclared[-1].address} receives it beside somebody of the author's, which {known.level} never has"
-            )
-            yield self._extra(message, known, undeclared[-1], undeclared, summary)
+    def _beside_a_colleague(self, message: Message, known: Known, shown: Mapping[str, Party]) -> Iterator[Finding]:
+        undeclared = self._undeclared(message, known, shown)
+        if undeclared:
+            culprit = undeclared[-1]
+            summary = f"{culprit.address} receives it beside somebody of the author's, which {known.level} never has"
+            yield self._extra(message, known, culprit, undeclared, summary)
 
     def _hidden(self, message: Message, known: Known, hidden: Collection[str]) -> Iterator[Finding]:
         author = author_mailbox(message)
