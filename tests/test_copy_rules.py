@@ -370,7 +370,10 @@ def test_exposed_recipients(count: int, domains: int, flagged: bool) -> None:
     [
         ("<mailto:leave@shop.example?bcc=copy@stranger.example>", True),
         ("<mailto:leave@shop.example?bcc=COPY@STRANGER.EXAMPLE>", True),
-        ("<https://shop.example/?u=copy@stranger.example>, <mailto:leave@shop.example?bcc=copy@stranger.example>", True),
+        (
+            "<https://shop.example/?u=copy@stranger.example>, <mailto:leave@shop.example?bcc=copy@stranger.example>",
+            True,
+        ),
         ("<mailto:leave@shop.example?subject=x&amp;bcc=copy@stranger.example>", True),
         ("<mailto:leave@shop.example?cc=Copy%20%3Ccopy@stranger.example%3E>", True),
         ("<mailto:leave@shop.example?cc=a@shop.example,copy%40stranger.example>", True),

@@ -1,10 +1,10 @@
 """The horizon: what a stream has not shown for so long that it does not count as known any more.
 
 A domain that nobody has written to for years may belong to somebody else by now. Nothing is removed for it: a profile
-is read as if it did not hold what lies behind the horizon, so that joining stays what it is. There is no clock. What
-day it is, the mail of the stream itself says, and only what a good part of it says on several days: a date of 2099, or
-a clock that jumps, ages nothing. Who was shown again since the stream moved on has not aged, so a stream that comes
-back after years still knows all whom it shows then.
+is read as if it did not hold what lies behind the horizon, so that joining stays what it is. How many recipients a
+stream shows is nobody's, and does not age. There is no clock. What day it is, the mail of the stream itself says, and
+only what a good part of it says on several days: a date of 2099, or a clock that jumps, ages nothing. Who was shown
+again since the stream moved on has not aged, so a stream that comes back after years still knows all whom it shows then.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from headerguard.profile import SHAPES, SHOWN, Profile, RoleHistory, Seen
+from headerguard.profile import SHAPES, Profile, RoleHistory, Seen
 
 __all__ = ["HORIZON", "recent"]
 
@@ -54,10 +54,11 @@ def recent(profile: Profile, horizon: int = HORIZON) -> Profile:
     held: _Aged | None = profile.aged
     if held is None or held.days != len(profile.days) or held.horizon != horizon:
         between = _behind(profile.days, horizon)
-        gone = {role: gone for role, history in profile.roles.items() if (gone := _gone(history, between))}
+        named = [(role, history) for role, history in profile.roles.items() if role not in SHAPES]
+        gone = {role: gone for role, history in named if (gone := _gone(history, between))}
         held = _Aged(len(profile.days), horizon, None, tuple(gone), sum(gone.values()), between, profile)
     if held.roles and held.seen != profile.seen:
-        less = {role: _without(role, profile.roles[role], held.between) for role in held.roles}
+        less = {role: _without(profile.roles[role], held.between) for role in held.roles}
         held = held._replace(seen=profile.seen, profile=Profile(profile.seen, {**profile.roles, **less}, profile.days))
     profile.aged = held
     return held.profile
@@ -89,12 +90,10 @@ def _gone(history: RoleHistory, between: tuple[int, int]) -> int:
     return sum(_has_aged(seen, between) for values in held for seen in (values or {}).values())
 
 
-def _without(role: str, history: RoleHistory, between: tuple[int, int]) -> RoleHistory:
-    """A role without what has aged. Of a shape, which has one value a message, those messages are left out as well."""
+def _without(history: RoleHistory, between: tuple[int, int]) -> RoleHistory:
+    """A role without what has aged."""
     values, addresses = (_kept(values, between) for values in (history.values, history.addresses))
-    one_each = role in SHAPES and role != SHOWN  # against the messages of which others are held (`Profile.always`)
-    messages = sum(seen.count for seen in (values or {}).values()) if one_each else history.messages
-    return RoleHistory(messages, values, addresses)
+    return RoleHistory(history.messages, values, addresses)
 
 
 def _kept(values: Mapping[str, Seen] | None, between: tuple[int, int]) -> dict[str, Seen] | None:
