@@ -4,7 +4,7 @@ A domain that nobody has written to for years may belong to somebody else by now
 is read as if it did not hold what lies behind the horizon, so that joining stays what it is. How many recipients a
 stream shows is nobody's, and does not age. There is no clock. What day it is, the mail of the stream itself says, and
 only what a good part of it says on several days: a date of 2099, or a clock that jumps, ages nothing. Who was shown
-again since the stream moved on has not aged, so a stream that comes back after years still knows all whom it shows then.
+again since the stream moved on has not aged, so a stream that comes back after years knows all whom it shows then.
 """
 
 from __future__ import annotations
