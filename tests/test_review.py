@@ -14,7 +14,7 @@ from headerguard import Baseline, Guard, Severity
 from headerguard.acknowledgement import Acknowledgement, Acknowledgements, Verdict, append
 from headerguard.budget import Tier
 from headerguard.cli import main
-from headerguard.incident import Incident, Status, judged
+from headerguard.incident import Incident, Incidents, Status, judged
 from headerguard.stranger import Strength
 
 STRANGER = "copies@collector.example"
@@ -292,6 +292,17 @@ def test_a_resident_that_was_judged_is_not_listed_until_that_lapses(
     listed = [line for line in out.splitlines() if line.startswith("vault.example is")]
     assert [line.rpartition(": ")[2] for line in listed] == ([standing] if standing else [])
     assert ("vault.example: what was said has lapsed on 2026-01-01: our archive" in out) is ("--until" in words)
+
+
+def test_a_message_from_the_future_makes_nothing_lapse(run: Run, folder: Path) -> None:
+    run("baseline", "allow", STRANGER, "--reason", "an archive", "--until", "2090-01-01", "-b", "b.json")
+    path = folder / "b.json.incidents.json"
+    guard = Guard(baseline=Baseline.load("b.json"), incidents=Incidents.load(str(path)))
+    late = mail(1, "resets", "Bcc: x@other.example").replace(b" 2026 ", b" 2099 ")
+    assert guard.observe(late).incidents
+    guard.incidents.save(path)
+    assert f"{STRANGER}: what was said has lapsed" not in run("baseline", "audit", "-b", "b.json")[1]
+    assert "collector.example" not in run("baseline", "review", "-b", "b.json")[1]
 
 
 def test_an_own_domain_is_no_resident_to_judge(run: Run) -> None:

@@ -55,7 +55,8 @@ class Case:
         self.path = baseline + ACKNOWLEDGED
         self.said = Acknowledgements(self.path, self.suffixes)
         self.incidents = Incidents.load(baseline + COUNTED)
-        self.today = max((one.last for one in self.incidents if one.last), default=None)
+        now = date.today()  # what mail says of the future makes nothing lapse
+        self.today = max((one.last for one in self.incidents if one.last and one.last <= now), default=None)
 
     def judged(self) -> list[Incident]:
         """All of them as people have judged them, strongest first."""
