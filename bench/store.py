@@ -16,7 +16,8 @@ from bench.rounds import cpu_seconds
 
 from headerguard import Baseline
 from headerguard.live import LiveBaseline
-from headerguard.profile import Profile, RoleHistory, Seen, profile_record
+from headerguard.profile import Profile, RoleHistory, Seen
+from headerguard.profile_record import profile_record
 
 __all__ = ["PROCESSES", "STREAMS", "Kept", "kept", "lost"]
 

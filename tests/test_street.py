@@ -42,6 +42,7 @@ STREET = (
     "riders",
     "novelty",
     "profile",
+    "profile_record",
     "traits",
     "horizon",
     "stores",

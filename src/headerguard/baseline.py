@@ -17,7 +17,7 @@ from headerguard.address import BUNDLED, Address, SuffixList
 from headerguard.address_list import Tier
 from headerguard.crowds import Crowds
 from headerguard.errors import BaselineError
-from headerguard.fields import HIDDEN, Role
+from headerguard.fields import Role
 from headerguard.horizon import HORIZON, recent
 from headerguard.lists import FREEMAIL
 from headerguard.message import Mark, Message, Sighting
@@ -29,23 +29,19 @@ from headerguard.profile import (
     FLAGGED,
     LEARNED_ROLES,
     PARTIES,
-    SEAL,
     SHAPES,
     SHOWN,
     STREAM,
-    MalformedError,
     Profile,
     RoleHistory,
     bucket,
     day_at,
-    mapping_at,
-    profile_at,
-    profile_record,
 )
+from headerguard.profile_record import MalformedError, mapping_at, profile_at, profile_record
 from headerguard.pseudonym import NULL_PATH, Pseudonyms, is_kept, of_this_process
 from headerguard.riders import Riders, company_of, riders_at, riders_record
 from headerguard.stream import NAMED, Level
-from headerguard.traits import mark_known, traits_of
+from headerguard.traits import learned_of, stated_in
 
 if TYPE_CHECKING:
     from headerguard.lookalike import Lookalikes
@@ -250,7 +246,7 @@ class Baseline:
         places = _company_places(message.account, levels[0] if profiles[0] else None) if learning else ()
         for place in places:
             self._riders_at(place).learn(company.everybody, day, aside)
-        roles = _stated(message, suffixes, without, hearsay)
+        roles = stated_in(message, suffixes, without, hearsay)
         if SHAPE not in without:
             usual = {name for key, name in company.shown.items() if key not in aside and name not in aside}
             roles[PARTIES] = {bucket(len(usual) or 1)}
@@ -263,7 +259,7 @@ class Baseline:
         tracked: dict[str, bool] = {}
         if message.has_null_path:
             roles[_BOUNCE], addresses[_BOUNCE] = set(), {self.pseudonym(Role.BOUNCE, NULL_PATH)}
-        for role, domain, sighting in _learned(message, suffixes, roles, hearsay, company.apart):
+        for role, domain, sighting in learned_of(message, suffixes, roles, hearsay, company.apart):
             if without and (role, domain) in without:
                 if sighting.role in FLAGGED:
                     roles.setdefault(FLAGGED[sighting.role], set()).add(domain)
@@ -510,43 +506,6 @@ def _is_tracked(role: str, profiles: Iterable[Profile]) -> bool:
     return False
 
 
-def _learned(
-    message: Message,
-    suffixes: SuffixList,
-    roles: dict[str, set[str]],
-    hearsay: Callable[[Sighting | Mark], bool] | None,
-    apart: Collection[str],
-) -> Iterator[tuple[str, str, Sighting]]:
-    """The addresses of a message that are learned; the role of the envelope is entered where it counts as observed.
-
-    Whoever a report or an automatic answer goes to wrote first, and anybody can: who is hidden in one is not learned.
-    """
-    hidden: set[str] | None = None
-    answer: bool | None = None
-    for trait in traits_of(message, suffixes).addresses:
-        role, _, sighting = trait
-        if sighting[4] is _CANDIDATE:
-            continue  # what only some readers see must not become known to all
-        if hearsay is not None and hearsay(sighting):
-            continue
-        if role == _ENVELOPE:
-            if hidden is None:
-                hidden = {
-                    r.address.key
-                    for r in message.recipients
-                    if r.address.canonical in apart or (r.hidden and not message.is_expanded(r))
-                }
-                if message.shows_destination:  # an event or a journal tells of the envelope as well
-                    roles.setdefault(_ENVELOPE, set())
-            if sighting.address.key not in hidden:
-                continue
-        if role in HIDDEN:
-            answer = message.is_answer if answer is None else answer
-            if answer:
-                continue
-        yield trait
-
-
 @contextmanager
 def _collector_at_rest() -> Iterator[None]:
     """Nothing of what a file is made into is garbage, and looking for it takes a third of the time."""
@@ -564,27 +523,6 @@ def _company_places(account: str | None, stream: Level | None) -> Iterator[str]:
     yield Level("account", "", account).key
     if stream is not None and stream.kind in NAMED:
         yield stream.key
-
-
-def _stated(
-    message: Message,
-    suffixes: SuffixList,
-    without: Collection[tuple[str, str]],
-    hearsay: Callable[[Sighting | Mark], bool] | None,
-) -> dict[str, set[str]]:
-    """What is learned of a message besides the domains of its addresses."""
-    stated: dict[str, set[str]] = {}
-    if not without:  # how many a message shows that was flagged for anything is no habit
-        stated[SHOWN] = {bucket(sum(not recipient.hidden for recipient in message.recipients))}
-        if message.seals:
-            stated[SEAL] = {str(message.stage)}
-    marks: Iterable[tuple[str, str, Mark]] = traits_of(message, suffixes).marks
-    if hearsay is not None:  # without a boundary nobody vouches for any of the trace
-        marks = (*marks, *((*mark_known(mark, suffixes), mark) for mark in message.hops))
-    for role, value, mark in marks:
-        if role and (role, value) not in without and not (hearsay and hearsay(mark)):
-            stated.setdefault(role, set()).add(value)
-    return stated
 
 
 def _messages(count: int) -> str:
