@@ -83,7 +83,7 @@ def _baseline(streams: int) -> Baseline:
         for role, values in {**named, **_SHAPES}.items():
             seen = {value: Seen(chance.randint(1, 90), _DAY + n, _DAY + n + 3) for n, value in enumerate(values)}
             profile.roles[role] = RoleHistory(4000, seen or None)
-        baseline.streams[f"-/template:t{number}"] = profile
+        baseline.streams[f"a{number % 10}/template:t{number}"] = profile
     return baseline
 
 

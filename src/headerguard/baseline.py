@@ -339,8 +339,9 @@ class Baseline:
     def _drop(self, keys: Iterable[str]) -> None:
         """Let go of what is a crowd: its mail is known one level above."""
         for key in keys:
-            self.streams.pop(key, None)
-            self.riders.pop(key, None)
+            for held in (self.streams, self.riders):
+                if key in held:  # `pop` would read it from where it lives
+                    del held[key]
 
     @property
     def crowded(self) -> tuple[str, ...]:

@@ -194,4 +194,8 @@ def profile_at(record: Any, where: str) -> Profile:
 def _values(record: Any, where: str) -> dict[str, Seen] | None:
     if record is None:
         return None
-    return {value: _seen(seen, f"{where}[{value!r}]") for value, seen in mapping_at(record, where).items()}
+    seen = mapping_at(record, where)
+    try:
+        return {value: _read_seen(text) for value, text in seen.items()}
+    except (ValueError, TypeError, AttributeError):  # of schema 1, or wrong
+        return {value: _seen(text, f"{where}[{value!r}]") for value, text in seen.items()}
