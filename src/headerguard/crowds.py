@@ -30,11 +30,12 @@ ACCOUNTS = "%/account:"
 class Crowds:
     """The families of one baseline. A family is named by the key of the level that stands for all of it."""
 
-    __slots__ = ("_accounts", "_kept", "_members", "_talkative")
+    __slots__ = ("_accounts", "_kept", "_marked", "_members", "_talkative")
 
     def __init__(self, names: Iterable[str] = ()) -> None:
         """Start with families that are crowds already."""
-        self._members: dict[str, set[str] | None] = {}  # family -> its keys; None: a crowd
+        self._members: dict[str, set[str]] = {}  # family that is no crowd -> its keys
+        self._marked: set[str] = set()  # families that are
         self._talkative: dict[str, int] = {}  # account -> its authors that are crowds
         self._kept: set[str] = set()  # accounts
         self._accounts: list[tuple[bytes, str]] = []  # the same by lot
@@ -44,15 +45,15 @@ class Crowds:
     @property
     def names(self) -> tuple[str, ...]:
         """The families that are crowds."""
-        return tuple(sorted(name for name, members in self._members.items() if members is None))
+        return tuple(sorted(self._marked))
 
     def __contains__(self, name: str) -> bool:
         """Whether a family is a crowd."""
-        return self._members.get(name, _FEW) is None
+        return name in self._marked
 
     def hold(self, key: str) -> bool:
         """Whether a key belongs to a crowd, so that it is not to be kept."""
-        if not self._members:
+        if not self._marked:
             return False
         return self._is_left_out(key.partition("/")[0]) or any(family in self for family, _ in _families(key))
 
@@ -68,9 +69,8 @@ class Crowds:
         if self.hold(key):
             return {*gone, key}
         for family, cap in _families(key):
-            members = self._members.setdefault(family, set())
-            if members is not None:
-                members.add(key)
+            if family not in self:
+                self._members.setdefault(family, set()).add(key)
                 if self._size(family) > cap:
                     gone |= self.mark(family)
         return gone
@@ -79,7 +79,7 @@ class Crowds:
         """How many members a family has; an author with too many subjects has one more than the cap of his own."""
         account, _, level = family.partition("/")
         talkative = self._talkative.get(account, 0) if level == "subject:" else 0
-        return len(self._members.get(family) or _FEW) + talkative * (SUBJECTS_CAP + 1)
+        return len(self._members.get(family, _FEW)) + talkative * (SUBJECTS_CAP + 1)
 
     def mark(self, name: str) -> set[str]:
         """A family is a crowd, and so are those inside it; gives the keys that are not to be kept any longer."""
@@ -87,15 +87,16 @@ class Crowds:
         gone = self._admit(account)
         if self.hold(name) or name in self or any(outer in self for outer in _outer(name)):
             return gone
-        gone |= self._members.get(name) or _FEW
-        self._members[name] = None
+        gone |= self._members.pop(name, _FEW)
+        self._marked.add(name)
         if level == "author:":
             gone |= self.mark(f"{account}/subject:")
         if level in ("author:", "subject:"):  # the subjects of one author are no family of their own any more
             self._talkative.pop(account, None)
             authors = f"{account}/author:"
             for inner in [one for one in self._members if one.startswith(authors) and one != authors]:
-                gone |= self._members.pop(inner) or set()
+                gone |= self._members.pop(inner)
+            self._marked -= {one for one in self._marked if one.startswith(authors) and one != authors}
         elif level.startswith("author:"):
             gone |= self._note_talkative(account, name, gone)
         return gone
@@ -103,8 +104,8 @@ class Crowds:
     def _note_talkative(self, account: str, author: str, subjects: set[str]) -> set[str]:
         """An author has too many subjects: from now on he counts, and not they, so that parts count like the whole."""
         self._talkative[account] = self._talkative.get(account, 0) + 1
-        if (authors := self._members.setdefault(f"{account}/author:", set())) is not None:
-            authors.add(author)
+        if (authors := f"{account}/author:") not in self:
+            self._members.setdefault(authors, set()).add(author)
         family = f"{account}/subject:"
         if members := self._members.get(family):
             members -= subjects
@@ -120,15 +121,17 @@ class Crowds:
         insort(self._accounts, (_lot(account), account))
         if len(self._accounts) <= ACCOUNTS_CAP:
             return set()
-        self._members[ACCOUNTS] = None
+        self._marked.add(ACCOUNTS)
         other = self._accounts.pop()[1]
         self._kept.discard(other)
         self._talkative.pop(other, None)
         gone = {f"{other}/account:", f"{other}/author:"}
         for kind in CAPS:
-            for key in self._members.pop(f"{other}/{kind}:", None) or ():
-                gone.add(key)
-                self._members.pop(key, None)  # an author is the family of his subjects
+            gone |= self._members.pop(f"{other}/{kind}:", _FEW)
+            self._marked.discard(f"{other}/{kind}:")
+        for author in gone:  # the family of his subjects
+            self._members.pop(author, None)
+        self._marked -= gone
         return gone
 
 
