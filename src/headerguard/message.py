@@ -479,16 +479,19 @@ def _date_of(message: Message, _: None) -> datetime | None:
     if raw is None:
         return message.record.date if message.record else None
     plain = raw.strip(" \t\r\n")
-    return _moment(plain if _DATE_TIME.fullmatch(plain) else message.header.all("date")[0].text)
+    is_text = plain.isascii() and "=?" not in plain and "\n" not in plain
+    return _moment(plain if is_text else message.header.all("date")[0].text)
 
 
 def _moment(text: str) -> datetime | None:
     """A date-time (RFC 5322 section 3.3) in UTC; None for what is none."""
     if match := _DATE_TIME.fullmatch(text):
         day, month, year, hour, minute, second, sign, east, minutes = match.groups()
-        offset = timedelta(hours=int(east), minutes=int(minutes))
         try:
             moment = datetime(int(year), _MONTHS[month], int(day), int(hour), int(minute), int(second), tzinfo=UTC)
+            if east == minutes == "00":
+                return moment
+            offset = timedelta(hours=int(east), minutes=int(minutes))
             return moment + offset if sign == "-" else moment - offset
         except (ValueError, OverflowError):
             pass  # what the standard library makes of it is what counts
