@@ -343,6 +343,12 @@ def test_an_address_in_a_destination_field_comes_out(name: str, spelling: Spelle
     assert {key_of(spec) for spec in spelling.meant} <= seen
 
 
+def test_an_encoded_word_between_quotes_that_miss_their_partner_makes_nobody_a_mention() -> None:
+    text = '"A <a@x.example>, =?utf-8?q?J=C3=B6rg?= <b@x.example>, jane@client.example, "" <c@x.example>'
+    message = Message.from_bytes(f"Bcc: {text}\r\n".encode())
+    assert {str(r.address) for r in message.recipients} == {f"{n}@x.example" for n in "abc"} | {"jane@client.example"}
+
+
 @given(lists(legal_only=True), spelled(), lists(legal_only=True))
 def test_an_address_that_is_meant_receives(before: Spelled, odd: Spelled, after: Spelled) -> None:
     """Not only seen: no spelling turns a recipient into a mere mention. (Two quotes that miss their partner could.)"""

@@ -376,7 +376,7 @@ class _Lexer:
         if not balanced and text.find("(", start, end) >= 0:
             boxes = sorted(boxes + _Lexer(text, start, end, quotes=False).found(), key=lambda box: box.start)
         shown = [(token[1], token[2]) for token in self.tokens if token[0] in ("quoted", "comment")]
-        taken = {box.address.key for box in self.mailboxes}
+        taken = {box.address.key for box in self.mailboxes if balanced or not box.mentioned}
         k = 0
         for box in boxes:
             if text.find("@", box.start, box.end) in self.specs.used or box.address.key in taken:
