@@ -40,6 +40,7 @@ STREET = (
     "finding",
     "pseudonym",
     "riders",
+    "frequent",
     "novelty",
     "profile",
     "profile_record",

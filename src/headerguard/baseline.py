@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 from headerguard import stores
 from headerguard.address import BUNDLED, Address, SuffixList
 from headerguard.address_list import Tier
-from headerguard.crowds import Crowds
+from headerguard.crowds import ACCOUNTS_CAP, Crowds
 from headerguard.errors import BaselineError
 from headerguard.fields import Role
+from headerguard.frequent import Frequent
 from headerguard.horizon import HORIZON, recent
 from headerguard.lists import FREEMAIL
 from headerguard.message import Mark, Message, Sighting
@@ -67,7 +68,7 @@ class Baseline:
 
     __slots__ = (
         "__weakref__", "_crowds", "_homes", "_lookalikes", "_seen_in_role", "_shown", "_turned",
-        "horizon", "novelty", "pseudonyms", "riders", "streams",
+        "frequent", "horizon", "novelty", "pseudonyms", "riders", "streams",
     )  # fmt: skip
 
     def __init__(self, key: bytes | None = None) -> None:
@@ -88,6 +89,8 @@ class Baseline:
         self.riders: MutableMapping[str, Riders] = {}
         """Who was beside whom, by account and by stream that has a name."""
         self._turned: list[Profile] = []  # those of whose roles any may have closed or opened
+        self.frequent: dict[str | None, Frequent] = {}
+        """Who comes most often, by account, since this process began."""
         self._seen_in_role: set[str] | None = None
         self._shown: set[str] | None = None
         self._lookalikes: Lookalikes | None = None
@@ -243,6 +246,7 @@ class Baseline:
         profiles = [self._profile_to_learn(level) for level in levels]
         learning = [profile for profile in profiles if profile is not None]
         company = company_of(message, suffixes)
+        self._learn_frequent(message)
         places = _company_places(message.account, levels[0] if profiles[0] else None) if learning else ()
         for place in places:
             self._riders_at(place).learn(company.everybody, day, aside)
@@ -287,6 +291,14 @@ class Baseline:
                 self._turned.append(profile)
         if self._shown is not None:
             self._shown.update(value for role in roles.keys() & _OURS for value in roles[role])
+
+    def _learn_frequent(self, message: Message) -> None:
+        frequent = self.frequent.get(message.account)
+        if frequent is None:
+            if len(self.frequent) >= ACCOUNTS_CAP:
+                return
+            frequent = self.frequent[message.account] = Frequent()
+        frequent.learn({recipient.address.canonical for recipient in message.recipients})
 
     def _catch_up(self) -> None:
         """Keep what all streams together have shown in closed roles as it would be found by looking at all of them."""

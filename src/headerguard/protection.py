@@ -87,7 +87,7 @@ def _shown(profile: Profile, baseline: Baseline, rate: float, declared: Declared
     novel = _novelty(profile, baseline, rate, [Role.TO, Role.CC])
     gap = ""
     if declared.recipients is None and not _novelty(profile, baseline, rate, [Role.TO]):
-        alone = "a stranger in the place of the right recipient, or in a copy of his own"
+        alone = "a stranger in the place of the right recipient, or in a copy of his own before his twentieth"
         gap = alone if _is_tight(profile, PARTIES) else f"a recipient more until he has come thrice, nor {alone}"
         gap += ": declare recipients="
     return Protection("recipients shown", (*ways, *novel), gap)

@@ -62,7 +62,7 @@ _STRENGTHS = {
         ("unexpected-author", "unexpected-recipient", "unexpected-reply-path", "unsealed-recipient"), Strength.INTENT
     ),
     **dict.fromkeys(("extra-recipient", "exposed-recipients", "surplus-recipient"), Strength.SHAPE),
-    "riding-recipient": Strength.COMPANY,
+    **dict.fromkeys(("frequent-recipient", "riding-recipient"), Strength.COMPANY),
     **dict.fromkeys(("unfamiliar-account", "moved-stream", "unfamiliar-address"), Strength.CLOSED),
     **dict.fromkeys(
         (

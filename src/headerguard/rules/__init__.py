@@ -21,6 +21,7 @@ from headerguard.rules.folded_recipient import FoldedRecipient
 from headerguard.rules.foreign_error_copy import ForeignErrorCopy
 from headerguard.rules.forwarding_trace import ForwardingTrace
 from headerguard.rules.freemail_blind_recipient import FreemailBlindRecipient
+from headerguard.rules.frequent_recipient import FrequentRecipient
 from headerguard.rules.header_injection import HeaderInjection
 from headerguard.rules.hidden_field import HiddenField
 from headerguard.rules.lookalike_domain import LookalikeDomain
@@ -73,6 +74,7 @@ BUILTIN: tuple[type[Rule], ...] = (
     RoutedRecipient,
     ExtraRecipient,
     RidingRecipient,
+    FrequentRecipient,
     ExposedRecipients,
     MovedStream,
     ChangedSetting,
