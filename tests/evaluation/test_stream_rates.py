@@ -25,6 +25,7 @@ STRANGER = "arxxwalls.com"
 EXPLAINED = {
     ("unfamiliar-author", "googlegroups.com"): "the list began to write in the name of its robots (DMARC)",
     ("unfamiliar-reply-path", "kernel.org"): "the same day: the robot went into Reply-To",
+    ("frequent-recipient", "luiz.dentz@gmail.com"): "a maintainer came, whom the robot tells of each of his changes",
     ("unfamiliar-author", "linutronix.de"): "a second robot took over the notices of commits",
     ("unfamiliar-bounce-path", "itu.edu.tr"): "one notice that a university's relay sent again",
     ("unfamiliar-reply-path", "cip-project.org"): "the list moved to another host, which adds Reply-To",

@@ -8,9 +8,6 @@ from headerguard.finding import Finding, Severity
 from headerguard.message import Message
 from headerguard.rule import Example, Known, Rule, layer_of
 
-_LETTER = "From: shop@shop.example\nTo: {0}\n"
-_HISTORY = tuple(_LETTER.format(f"c{number}@client-{number}.example") for number in range(20))
-_COPIES = tuple(_LETTER.format("copy@arxxwalls.com") for _ in range(19))
 _CLOSED = RECIPIENT - {Role.TO, Role.CC}
 _LEAST = 20
 _SETTLED = 20
@@ -18,6 +15,10 @@ _SETTLED = 20
 _FAR_LESS = 3
 _RIVALS = 3
 """Others who come a third as often: where there are so many, the account writes to few."""
+
+_LETTER = "From: shop@shop.example\nTo: {0}\n"
+_HISTORY = tuple(_LETTER.format(f"c{number}@client-{number}.example") for number in range(_SETTLED))
+_COPIES = tuple(_LETTER.format("copy@arxxwalls.com") for _ in range(_LEAST - 1))
 
 
 @dataclass(frozen=True)
