@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from collections.abc import Iterable
 from datetime import date, timedelta
 from pathlib import Path
@@ -286,3 +287,32 @@ def test_only_what_is_older_than_the_horizon_is_left_out(entries: list[tuple[int
             assert 0 < seen.last < profile.seen.last - horizon
         else:
             assert (read or {})[domain] == seen
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_who_is_vouched_for_does_not_depend_on_when_it_was_asked(seed: int) -> None:
+    """A role closes when what made it varied has aged, and opens when that comes back, also where nobody judges."""
+    chance, judging, domains = random.Random(seed), guard(), [f"d{number}.example" for number in range(4)]
+    day, asked = 0, []
+    for number in range(300):
+        day += chance.choice((1, 1, 2, 30, 3, 250 if number % 40 == 0 else 1))
+        usual = domains[number // 80 :][:2] if chance.random() < 0.97 else domains
+        copies = chance.sample(usual, chance.choice((0, 1, 1)) if len(usual) > 1 else 1)
+        judging.learn([mail(day, "".join(f"Bcc: a@{domain}\r\n" for domain in copies), tag=chance.choice("ab"))])
+        if number > 100 and chance.random() < 0.3:
+            afresh = Baseline(KEY).merge(judging.baseline)
+            asked.append([judging.baseline.has_seen(domain) for domain in domains])
+            assert asked[-1] == [afresh.has_seen(domain) for domain in domains], number
+    assert len(set(map(tuple, asked))) > 1
+
+
+def test_learning_remembers_no_message_until_somebody_asks() -> None:
+    judging = guard(*days(0, 30, OLD))
+    tracemalloc.start()
+    try:
+        judging.learn([mail(30, OLD, to="c@client.example")] * 500)
+        before, _ = tracemalloc.get_traced_memory()
+        judging.learn([mail(30, OLD, to="c@client.example")] * 20_000)
+        assert tracemalloc.get_traced_memory()[0] - before < 100_000
+    finally:
+        tracemalloc.stop()

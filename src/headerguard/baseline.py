@@ -88,9 +88,9 @@ class Baseline:
         """What all streams together tell about new domains, beside what was shipped."""
         self.riders: MutableMapping[str, Riders] = {}
         """Who was beside whom, by account and by stream that has a name."""
-        self._turned: list[Profile] = []  # those of whose roles any may have closed or opened
         self.frequent: dict[str | None, Frequent] = {}
         """Who comes most often, by account, since this process began."""
+        self._turned: dict[int, Profile] = {}  # by identity: those of whose roles any may have closed, opened or aged
         self._seen_in_role: set[str] | None = None
         self._shown: set[str] | None = None
         self._lookalikes: Lookalikes | None = None
@@ -124,10 +124,10 @@ class Baseline:
         """A profile without what lies behind the horizon; nothing is deleted, as all of it may be shown again."""
         if profile.seen.last - profile.seen.first < self.horizon:  # as a rule
             return profile
-        before = profile.aged
+        before = profile.aged.counts if profile.aged else {}
         found = recent(profile, self.horizon)
-        if before is not None and profile.aged.gone > before.gone:
-            self._seen_in_role = self._shown = None  # what has aged vouches for nobody any more
+        if profile.aged.counts != before:
+            self._seen_in_role = self._shown = None  # what has aged vouches for nobody any more, until it is back
         return found
 
     def accounts_of(self, level: Level) -> dict[str, int]:
@@ -287,8 +287,8 @@ class Baseline:
             of_whole = {role: values for role, values in roles.items() if role != Role.FROM}
         for profile in learning:
             profile.learn(of_whole if profile is whole and of_whole else roles, day, addresses)
-            if profile.turned:
-                self._turned.append(profile)
+            if profile.turned or profile.seen.last - profile.seen.first >= self.horizon:
+                self._turned[id(profile)] = profile
         if self._shown is not None:
             self._shown.update(value for role in roles.keys() & _OURS for value in roles[role])
 
@@ -302,8 +302,8 @@ class Baseline:
 
     def _catch_up(self) -> None:
         """Keep what all streams together have shown in closed roles as it would be found by looking at all of them."""
-        turned, self._turned = self._turned, []
-        for profile in turned:
+        turned, self._turned = self._turned, {}
+        for profile in turned.values():
             histories = self.recent(profile).roles
             for role, was_closed in profile.turned.items():
                 history = histories[role]

@@ -9,7 +9,7 @@ again since the stream moved on has not aged, so a stream that comes back after 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from headerguard.profile import SHAPES, Profile, RoleHistory, Seen
@@ -36,8 +36,8 @@ class _Aged(NamedTuple):
     """What it had learned."""
     roles: tuple[str, ...]
     """Roles that hold what has aged."""
-    gone: int
-    """How much has."""
+    counts: Mapping[str, Collection[str] | int]
+    """Of each of these roles what it still shows, where it is closed; else how many of its values have aged."""
     between: tuple[int, int]
     """What was last seen from the first of these days on, and before the second, has aged."""
     profile: Profile
@@ -55,11 +55,13 @@ def recent(profile: Profile, horizon: int = HORIZON) -> Profile:
     if held is None or held.days != len(profile.days) or held.horizon != horizon:
         between = _behind(profile.days, horizon)
         named = [(role, history) for role, history in profile.roles.items() if role not in SHAPES]
-        gone = {role: gone for role, history in named if (gone := _gone(history, between))}
-        held = _Aged(len(profile.days), horizon, None, tuple(gone), sum(gone.values()), between, profile)
+        roles = tuple(role for role, history in named if _holds_aged(history, between))
+        held = _Aged(len(profile.days), horizon, None, roles, {}, between, profile)
     if held.roles and held.seen != profile.seen:
         less = {role: _without(profile.roles[role], held.between) for role in held.roles}
-        held = held._replace(seen=profile.seen, profile=Profile(profile.seen, {**profile.roles, **less}, profile.days))
+        counts = {role: _told(profile.roles[role], history) for role, history in less.items()}
+        found = Profile(profile.seen, {**profile.roles, **less}, profile.days)
+        held = held._replace(seen=profile.seen, counts=counts, profile=found)
     profile.aged = held
     return held.profile
 
@@ -84,10 +86,16 @@ def _reached(days: Mapping[int, int], order: Iterable[int], messages: float, lea
     return day
 
 
-def _gone(history: RoleHistory, between: tuple[int, int]) -> int:
-    """How many values and addresses of a role have aged."""
+def _holds_aged(history: RoleHistory, between: tuple[int, int]) -> bool:
+    """Whether any value or address of a role has aged."""
     held = (history.values, history.addresses)
-    return sum(_has_aged(seen, between) for values in held for seen in (values or {}).values())
+    return any(_has_aged(seen, between) for values in held for seen in (values or {}).values())
+
+
+def _told(held: RoleHistory, counts: RoleHistory) -> Collection[str] | int:
+    """What a role tells all streams, or how many values it has lost; see `_Aged.counts`."""
+    shown = counts.values or {}
+    return frozenset(shown) if counts.closed else len(held.values or ()) - len(shown)
 
 
 def _without(history: RoleHistory, between: tuple[int, int]) -> RoleHistory:
