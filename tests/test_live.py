@@ -74,6 +74,19 @@ def test_any_baseline_can_be_written_to_either_kind_of_file(path: Path, tmp_path
     assert Baseline.load(path) == Baseline()
 
 
+def test_a_role_that_is_closed_in_all_that_was_learned_together_has_names_to_compare_with(path: Path) -> None:
+    one, other = LiveBaseline(path, KEY), LiveBaseline(path, KEY)
+    for numbers, baseline in ((range(12), one), (range(12, 24), other)):
+        assert baseline.lookalikes().imitated("agenncy.example") is None
+        learn(baseline, numbers, more="Cc: a@agency.example\r\n")
+        baseline.flush()
+    one.flush()
+    for baseline in (one, other):
+        found = baseline.lookalikes().imitated("agenncy.example")
+        assert found is not None
+        assert found.original == "agency.example"
+
+
 def test_whom_all_streams_show_is_known_without_reading_them(path: Path) -> None:
     other = LiveBaseline(path, KEY)
     learn(other, range(30), more="Cc: a@agency.example\r\nReply-To: help@support.example\r\n")

@@ -330,6 +330,8 @@ class LiveBaseline(Baseline):
         for key, (text, profile) in joined.streams.items():
             self._streams.held[key], self._read[key] = profile, _Read(text, profile.seen)
             self._streams.keys_there.add(key)
+            if self._lookalikes is not None:  # joined, a role may be closed that was not in any of the parts
+                self._liken(names_in(profile, self.horizon))
         for place, company in joined.riders.items():
             riders = _riders(company)
             if place in self._riders.held:
@@ -354,9 +356,14 @@ class LiveBaseline(Baseline):
                 self._drop(self._crowds.mark(row.key))
             elif row.section == "streams" and row.record is not None:
                 self._drop(self._crowds.add(row.key))
-            if self._lookalikes is not None and row.section == "streams":
-                for name in row.names.replace("|", "").split():
-                    self._lookalikes.add(name)
+            if row.section == "streams":
+                self._liken(row.names)
+
+    def _liken(self, names: str) -> None:
+        """Compare strangers with the names of a stream too, where any are compared."""
+        if self._lookalikes is not None:
+            for name in names.replace("|", "").split():
+                self._lookalikes.add(name)
 
     def _joined(self, key: str, others: Mapping[str, Row]) -> tuple[str, Profile]:
         now, before = self._streams.held[key], self._read.get(key, _NOTHING).text
