@@ -55,6 +55,12 @@ IMITATIONS = {
     "hdl.com": ("dhl.com", How.TRANSPOSITION),
     "dhlz.com": ("dhl.com", How.INSERTION),
     "dhl-billing.com": ("dhl.com", How.WORD),
+    "dhl-login1.com": ("dhl.com", How.WORD),
+    "auth2adyen.com": ("adyen.com", How.WORD),
+    "paypalinvoice2026.test": ("paypal.com", How.WORD),
+    "my-digitalocaen-portal10.com": ("digitalocean.com", How.WORD),
+    "deutsche-login2.de": ("deutsche-bank.de", How.WORD),
+    "secure2-digitalocean.com.arxxwalls.com": ("digitalocean.com", How.SUBDOMAIN),
     "adyen-billing.test": ("adyen.com", How.WORD),
     "paypal-zebra.com": ("paypal.com", How.WORD),
     "kpn-billing.test": ("kpn.example", How.WORD),
@@ -91,6 +97,7 @@ def test_an_imitation_is_told_with_its_original(names: Lookalikes, stranger: str
         "dphl.com",
         "dh1s.com",  # a letter that looks alike and one more
         "dhk.test",  # a slip and another suffix
+        "net2adyen.com",  # a short word with a digit is nothing that many names have
         "signin-bank.de",  # what is left of it tells nobody
         "mail.test",  # a word that stands in many names
         "linux.test",

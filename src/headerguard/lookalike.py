@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from functools import lru_cache
+from itertools import takewhile
 from math import ceil, log2
 from typing import NamedTuple
 
@@ -62,6 +63,10 @@ class Imitation(NamedTuple):
 _LABEL = 63
 _ALPHABET = "abcdefghjklmnopqrstuvwxyz23456789"
 """What is left of letters and digits once those that look alike are one."""
+_DIGITS = frozenset("lo23456789")
+"""What a digit is in a key."""
+_NUMBERED = 4
+"""Letters of a common word that is one with a number behind it, too: login1, invoice2026."""
 _NUMBER = re.compile(r"(?<=[a-z-])\d+(?=\.)|(?<=-)[a-z](?=[.-])")
 """What counts in a row of names, at the end of their labels: node-7, mailbox-b."""
 _MANY = 40
@@ -81,6 +86,13 @@ def _words() -> frozenset[str]:
 def is_common(word: str) -> bool:
     """Whether a word stands in very many names, so that it tells nobody from anybody."""
     return key_of(word) in _words()
+
+
+def _tells_nobody(key: str) -> bool:
+    """Whether a key is that of a common word, with a number behind it or not."""
+    ends = range(len(key) - 1, _NUMBERED - 1, -1)
+    numbers = takewhile(lambda end: key[end] in _DIGITS, ends)
+    return key in _words() or any(key[:end] in _words() for end in numbers)
 
 
 _NEEDED = {
@@ -300,7 +312,7 @@ class Lookalikes:
         """A known name of several words, one of them replaced with a common one."""
         front, behind = _parts(stranger.label) or ("", "")
         for part, word in ((front, stranger.tokens[-1]), (behind, stranger.tokens[0])):
-            if word in _words() and len(part.strip()) >= (_TELLING * 2 if part.strip() in _words() else _TELLING):
+            if _tells_nobody(word) and len(part.strip()) >= (_TELLING * 2 if part.strip() in _words() else _TELLING):
                 for found in self._named(part, How.WORD, stranger.suffix):
                     if not found.elsewhere:
                         yield found
@@ -346,7 +358,7 @@ def _difference(ours: str, theirs: str) -> tuple[str, str]:
 
 def _looseness(part: str, rest: str, joined: bool) -> int:
     """Letters more that a known name needs to be seen in a longer one."""
-    if rest in _words():
+    if _tells_nobody(rest):
         return int(len(part) + len(rest) < 6) if joined else -2
     if not joined:
         return 3
@@ -358,15 +370,15 @@ def _behind_words(label: str) -> Iterator[str]:
     yield label
     while "-" in label:
         word, _, label = label.partition("-")
-        if key_of(word) not in _words():
+        if not _tells_nobody(key_of(word)):
             return
         yield label
 
 
 def _without_words(label: str) -> str:
     """A label without the common words in front and behind."""
-    tokens, words = label.split("-"), _words()
-    telling = [index for index, token in enumerate(tokens) if key_of(token) not in words]
+    tokens = label.split("-")
+    telling = [index for index, token in enumerate(tokens) if not _tells_nobody(key_of(token))]
     return "-".join(tokens[telling[0] : telling[-1] + 1]) if telling else ""
 
 
