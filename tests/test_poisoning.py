@@ -141,12 +141,19 @@ def test_a_slow_drip_is_flagged_each_time(kind: str) -> None:
     assert one.messages == 20
 
 
+def quiet(guard: Guard, mail: Mail) -> None:
+    """So much usual mail that nobody of whom there is one message gets a good part of all."""
+    for _ in range(24):
+        guard.observe(mail.one())
+
+
 def test_a_stranger_who_signs_up_first_is_a_stranger_still() -> None:
     guard, mail = trained()
     for number in range(30):
         lines = f"From: shop@shop.example\r\nTo: eve@evil.example\r\nX-PM-Tag: {STREAMS[number % 3]}\r\n\r\n"
         signed = Message.from_bytes(lines.encode(), Envelope("b@bounce.example", ("eve@evil.example",), complete=True))
         assert guard.observe(signed).findings == ()
+        quiet(guard, mail)
     assert all(recall(guard))
     assert seen(guard.observe(mail.one("receipt", more="Bcc: eve@evil.example\r\n")), "evil.example")
 
@@ -157,6 +164,7 @@ def test_whoever_has_a_stream_to_himself_is_a_stranger_in_every_other_role() -> 
     for _ in range(30):
         lines = "From: shop@shop.example\r\nTo: eve@evil.example\r\nX-PM-Tag: trial\r\n\r\n"
         guard.observe(Message.from_bytes(lines.encode(), Envelope("b@bounce.example", ("eve@evil.example",))))
+        quiet(guard, mail)
     assert guard.baseline.streams["-/tag:trial"].roles["to"].closed
     assert not guard.baseline.has_seen("evil.example")
     for stream in ("receipt", "trial"):
