@@ -40,7 +40,7 @@ from headerguard.profile import (
 )
 from headerguard.profile_record import MalformedError, mapping_at, profile_at, profile_record
 from headerguard.pseudonym import NULL_PATH, Pseudonyms, is_kept, of_this_process
-from headerguard.riders import Riders, company_of, riders_at, riders_record
+from headerguard.riders import MAILING, Riders, company_of, riders_at, riders_record
 from headerguard.stream import NAMED, Level
 from headerguard.traits import learned_of, stated_in
 
@@ -298,7 +298,8 @@ class Baseline:
             if len(self.frequent) >= ACCOUNTS_CAP:
                 return
             frequent = self.frequent[message.account] = Frequent()
-        frequent.learn({recipient.address.canonical for recipient in message.recipients})
+        few = len(message.recipients) <= MAILING  # a mailing goes to everybody
+        frequent.learn({recipient.address.canonical for recipient in message.recipients} if few else ())
 
     def _catch_up(self) -> None:
         """Keep what all streams together have shown in closed roles as it would be found by looking at all of them."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from headerguard.fields import RECIPIENT, Role
 from headerguard.finding import Finding, Severity
 from headerguard.message import Message
+from headerguard.riders import is_mailing
 from headerguard.rule import Example, Known, Rule, layer_of
 
 _CLOSED = RECIPIENT - {Role.TO, Role.CC}
@@ -57,8 +58,8 @@ class FrequentRecipient(Rule):
     def check(self, message: Message, known: Known) -> Iterator[Finding]:
         """Ask how often each recipient has come so far."""
         frequent = known.baseline.frequent.get(message.account)
-        if frequent is None or len(known.company(message).everybody) > 1:
-            return  # who is beside others is known by his company
+        if frequent is None or is_mailing(message):
+            return
         for recipient in message.recipients:
             key = recipient.address.canonical
             count, before = frequent.of(key)
@@ -69,6 +70,8 @@ class FrequentRecipient(Rule):
             home = known.own_domains | known.author_domains(message)
             if domain in home or known.knows(_CLOSED, domain) or known.declares(recipient):
                 continue
+            if len(known.company(message).everybody) > 1:
+                return  # who is beside others is known by his company
             if frequent.rivals(key, _SETTLED, _FAR_LESS) < _RIVALS:
                 yield self.finding(
                     recipient,
