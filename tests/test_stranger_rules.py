@@ -394,3 +394,23 @@ def test_a_local_part_that_routes_elsewhere(address: str) -> None:
 )
 def test_a_sign_alone_is_no_route(address: str) -> None:
     assert findings(RoutedRecipient, f"From: shop@brightpath.example\nTo: {address}\n") == []
+
+
+def test_a_field_with_many_strangers_is_not_read_anew_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    from headerguard import stranger
+    from headerguard.address import Address
+    from headerguard.address_list import parse
+
+    read: list[int] = []
+
+    def noted(text: str) -> Address | None:
+        read.append(len(text))
+        return parse(text)
+
+    monkeypatch.setattr(stranger, "parse_address", noted)
+    listed = ",".join(f'"u{number}@mailinator.com"' for number in range(300))
+    copy = octets(f'From: shop@shop.example\nTo: jane@client.example\nX-SMTPAPI: {{"to": [{listed}]}}\n')
+    guard = Guard()
+    guard.learn([octets("From: shop@shop.example\nTo: jane@client.example\n")] * 40)
+    assert guard.check(copy).findings
+    assert sum(read) <= len(copy)

@@ -104,13 +104,18 @@ def stranger_in(finding: Finding) -> str:
     return stranger
 
 
+_LONGEST = 1_024
+"""Characters of evidence that may be an address and its name."""
+
+
 def addresses_of(finding: Finding) -> Iterator[str]:
     """The exact addresses of the stranger that a finding shows: its subject, or what it cites of a domain."""
     if "@" in finding.subject:
         yield finding.subject
         return
     for piece in finding.evidence[:ADDRESSES]:
-        address = parse_address(piece.text) if "@" in piece.text else None
+        is_short = len(piece.text) <= _LONGEST  # a long field is not read anew for each stranger in it
+        address = parse_address(piece.text) if is_short and "@" in piece.text else None
         if address is not None and ("." + address.domain).endswith("." + finding.subject):
             yield str(address)
 

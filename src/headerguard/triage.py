@@ -112,11 +112,9 @@ class Triage:
         """
         domain = stranger_of(finding.subject).rpartition("@")[2]
         registrable = self.suffixes.registrable_domain(domain)
-        if vouched(registrable) or not any(addresses_of(finding)):
-            return finding
         listed = domain in self.config.disposable or registrable in self.config.disposable
         fact = "on the list of throw-away mailboxes" if listed else Address("", domain).impossible
-        if fact is None:
+        if fact is None or vouched(registrable) or not any(addresses_of(finding)):
             return finding
         damning = finding.severity is Severity.MEDIUM
         return finding.explained("Known", [fact] * damning, [fact] * (not damning))
