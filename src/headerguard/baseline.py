@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -280,13 +280,9 @@ class Baseline:
         if SHAPE not in without and profiles and (finest := profiles[0]):
             self._learn_novelty(self.recent(finest), roles, aside)
         whole = profiles[-1] if levels and not levels[-1].value else None
-        of_whole: Mapping[str, set[str]] = {}
-        if whole is not None and levels[-1].kind == "account":
-            of_whole = {**roles, STREAM: {levels[0].name}}
-        elif whole is not None and Role.FROM in roles and message.is_forwarded:  # nobody of the account wrote it
-            of_whole = {role: values for role, values in roles.items() if role != Role.FROM}
+        of_whole = _of_whole(roles, levels, message) if whole is not None else roles
         for profile in learning:
-            profile.learn(of_whole if profile is whole and of_whole else roles, day, addresses)
+            profile.learn(of_whole if profile is whole else roles, day, addresses)
             if profile.turned or profile.seen.last - profile.seen.first >= self.horizon:
                 self._turned[id(profile)] = profile
         if self._shown is not None:
@@ -509,6 +505,15 @@ def names_in(profile: Profile, horizon: int = HORIZON) -> str:
 
 def _names_line(record: Any) -> str:
     return names_in(profile_at(record, ""))
+
+
+def _of_whole(roles: Mapping[str, set[str]], levels: Sequence[Level], message: Message) -> Mapping[str, set[str]]:
+    """What an account as a whole, or all of its mail without a name, learns of a message."""
+    if levels[-1].kind == "account":
+        return {**roles, STREAM: {levels[0].name}}
+    if Role.FROM in roles and message.is_forwarded:  # nobody of the account wrote it
+        return {role: values for role, values in roles.items() if role != Role.FROM}
+    return roles
 
 
 def _is_tracked(role: str, profiles: Iterable[Profile]) -> bool:

@@ -185,15 +185,7 @@ class RoleHistory:
     def learn(self, values: Iterable[str], addresses: Iterable[str] | None, day: int) -> None:
         """Add one message."""
         self.messages += 1
-        grown, known = False, self.values
-        if known is not None:
-            for value in values:
-                seen = known.get(value)
-                if seen is not None and seen[2] == day:  # as a rule; and this is what learning does most
-                    known[value] = _new(Seen, (seen[0] + 1, seen[1], day))
-                else:
-                    grown |= seen is None
-                    known[value] = (seen or _NEVER).again(day)
+        grown = self.values is not None and _count(self.values, values, day)
         if (addresses and self.addresses is not None and _count(self.addresses, addresses, day)) or grown:
             self._bound()
 
