@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,34 @@ def told(incidents: Incidents, *findings: Finding, message: Message = MESSAGE, h
 
 
 # ---- what is one
+
+
+@pytest.mark.parametrize("domain", ["d{}.example", "same.example"])
+def test_as_many_strangers_as_recipients_cost_no_square_of_them(domain: str) -> None:
+    def lines(number: int) -> int:
+        """Lines and calls that it takes to count so many."""
+        names = [f"u{one}@{domain.format(one)}" for one in range(number)]
+        message = Message.from_bytes(f"From: shop@shop.example\r\nBcc: {', '.join(names)}\r\n\r\n".encode())
+        found = [*map(finding, names), finding("same.example")]
+        assert len(message.recipients) == number
+        ran = 0
+
+        def note(*_: object) -> Any:
+            nonlocal ran
+            ran += 1
+            return note
+
+        before = sys.gettrace()
+        sys.settrace(note)
+        try:
+            incidents = Incidents().observe(message, found)
+        finally:
+            sys.settrace(before)
+        assert max(one.recipients for one in incidents) == (0 if domain == "same.example" else number)
+        return ran
+
+    lines(1)  # what is loaded once
+    assert lines(400) < 3 * lines(200)
 
 
 def test_one_address_in_sixty_streams_under_four_rules_is_one_incident() -> None:

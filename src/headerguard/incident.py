@@ -12,6 +12,7 @@ import json
 import math
 import os
 from bisect import insort
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
@@ -163,18 +164,19 @@ class Incidents:
             strange = party in named or (message.account, party) in self.records
             key = (message.account, party if strange else stranger)
             told.setdefault(key, (party, []))[1].extend(found)
-        counted = [self._count(key, party, found, message, day, suffixes) for key, (party, found) in told.items()]
+        everybody = _Everybody(message, suffixes)
+        counted = [self._count(key, party, found, everybody, day) for key, (party, found) in told.items()]
         return tuple(self._tell(incident, more, hour) for incident, more in sorted(counted, key=lambda c: c[0].rank))
 
     def _count(
-        self, key: Key, party: str, findings: list[Finding], message: Message, day: int, suffixes: SuffixList
+        self, key: Key, party: str, findings: list[Finding], everybody: _Everybody, day: int
     ) -> tuple[Incident, bool]:
         """The incident with one message more, and whether that is in a stream more."""
         addresses = {address for finding in findings for address in addresses_of(finding)}
         record = Record(party, seen=Seen(1, day, day))
         for finding in findings:
-            record.note(finding, str(message.stage), addresses)
-        record.recipients = _others(message, key[1], addresses, suffixes)
+            record.note(finding, everybody.stage, addresses_of(finding))
+        record.recipients = everybody.besides(key[1], addresses)
         earlier = self.incident(*key)
         self._admit(key, record)
         incident = self.incident(*key) or _snapshot(key, [record])
@@ -390,13 +392,22 @@ def _is_step(messages: int) -> bool:
     return messages == 3 or str(messages).strip("0") == "1"
 
 
-def _others(message: Message, subject: str, addresses: Collection[str], suffixes: SuffixList) -> int:
-    """Recipients of a message besides the stranger."""
-    known = {subject, *map(stranger_of, addresses)}
-    return sum(
-        recipient.address.canonical not in known and suffixes.registrable_domain(recipient.address.domain) != subject
-        for recipient in message.recipients
-    )
+class _Everybody:
+    """The recipients of a message, counted once for all strangers in it, who may be as many."""
+
+    def __init__(self, message: Message, suffixes: SuffixList) -> None:
+        self.stage = str(message.stage)
+        pairs = [(r.address.canonical, suffixes.registrable_domain(r.address.domain)) for r in message.recipients]
+        self._total, self._domains = len(pairs), Counter(domain for _, domain in pairs)
+        self._addresses: dict[str, list[str]] = {}  # the domain of each recipient of that address
+        for address, domain in pairs:
+            self._addresses.setdefault(address, []).append(domain)
+
+    def besides(self, subject: str, addresses: Collection[str]) -> int:
+        """Recipients besides a stranger, who is a registrable domain or one address."""
+        known = {subject, *map(stranger_of, addresses)}
+        elsewhere = sum(domain != subject for key in known for domain in self._addresses.get(key, ()))
+        return self._total - self._domains[subject] - elsewhere
 
 
 def _snapshot(key: Key, parts: list[Record]) -> Incident:
