@@ -201,12 +201,9 @@ class Known:
 
     def knows_address(self, roles: Iterable[Role], address: Address) -> bool:
         """Whether this stream has shown an exact address in one of the roles."""
-        histories, pseudonym = self.profile.roles if self.profile else {}, self.baseline.pseudonym
-        for role in roles:
-            history = histories.get(role)
-            if history is not None and history.addresses and pseudonym(role, address) in history.addresses:
-                return True
-        return False
+        return self.profile is not None and any(
+            self.profile.knows_address((role,), self.baseline.pseudonym(role, address)) for role in roles
+        )
 
     def address_trend(self, role: Role) -> Trend | None:
         """How the exact addresses of a role of this stream came; None where none are known, or any may stand there."""
