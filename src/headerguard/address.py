@@ -39,8 +39,8 @@ class Address(NamedTuple):
     @property
     def key(self) -> str:
         """The form that compares: local part folded in ASCII only, domain as A-label, nothing else folded."""
-        local = self.local_part
-        return f"{local.lower() if local.isascii() else local.translate(_ASCII_LOWER)}@{self.domain}"
+        local, domain = self
+        return f"{local.lower() if local.isascii() else local.translate(_ASCII_LOWER)}@{domain}"
 
     @property
     def canonical(self) -> str:
@@ -49,7 +49,10 @@ class Address(NamedTuple):
         The key without a plus-tag (RFC 5233), and where Gmail receives without the dots, under one of its two names
         (support.google.com/mail/answer/7436150). Nothing else is folded: no server folds more without being told.
         """
-        local, _, domain = self.key.rpartition("@")
+        local, domain = self
+        if "+" not in local and domain not in _GMAIL:  # as a rule
+            return self.key
+        local = self.key[: -len(domain) - 1]
         if "+" in local[1:] and not local.startswith('"'):
             local = local[: local.index("+", 1)]
         if domain in _GMAIL:

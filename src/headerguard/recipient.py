@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from headerguard.address import Address
 from headerguard.address_list import Tier
@@ -13,8 +13,7 @@ from headerguard.sighting import Sighting
 __all__ = ["Recipient", "recipients_of"]
 
 
-@dataclass(frozen=True, slots=True)
-class Recipient:
+class Recipient(NamedTuple):
     """An address that receives the message, merged over its sightings."""
 
     address: Address
@@ -34,11 +33,16 @@ class Recipient:
     @property
     def tier(self) -> Tier:
         """The surest of its readings."""
-        tiers = [s.tier for s in self.sightings]
-        return tiers[0] if len(tiers) == 1 else next(tier for tier in _SUREST_FIRST if tier in tiers)
+        sightings = self[1]
+        if len(sightings) == 1:
+            return sightings[0][4]
+        tiers = [s.tier for s in sightings]
+        return next(tier for tier in _SUREST_FIRST if tier in tiers)
 
 
 _SUREST_FIRST = tuple(Tier)
+_CANDIDATE = Tier.CANDIDATE
+_new = tuple.__new__  # half the cost of the generated constructor, which counts here
 
 
 def recipients_of(
@@ -55,18 +59,20 @@ def recipients_of(
     merged: dict[str, list[Sighting]] = {}
     shown: dict[str, Address] = {}
     for sighting in sightings:
-        key = sighting.address.key
+        address = sighting[0]
+        key = address.key
         merged.setdefault(key, []).append(sighting)
         seen = not unseen or sighting not in unseen  # hashing a sighting costs more than all the rest
-        if seen and sighting.role in VISIBLE and sighting.tier is not Tier.CANDIDATE:
-            shown[key] = sighting.address  # what only some readers see conceals nothing
+        if seen and sighting[1] in VISIBLE and sighting[4] is not _CANDIDATE:
+            shown[key] = address  # what only some readers see conceals nothing
     hiding = [
-        key
-        for key, found in merged.items()
-        if key not in shown and any(s.role in concealing or s in unseen for s in found)
+        key for key in merged.keys() - shown.keys() if any(s.role in concealing or s in unseen for s in merged[key])
     ]
     same = {address.canonical for address in shown.values()} if hiding else ()
     hidden = {key for key in hiding if merged[key][0].address.canonical not in same}
     return tuple(
-        Recipient(found[0].address, tuple(found), key in hidden, originals.get(key)) for key, found in merged.items()
+        [
+            _new(Recipient, (found[0][0], tuple(found), key in hidden, originals.get(key)))
+            for key, found in merged.items()
+        ]
     )

@@ -58,6 +58,11 @@ _HASH = slice(4, 12)
 CAP = 100_000
 """Addresses that are remembered; past it those that were seen once are forgotten, and a rider needs longer to show."""
 
+_CANDIDATE, _ENVELOPE = (
+    Tier.CANDIDATE,
+    Role.ENVELOPE,
+)  # a member is looked up by way of its class at three times the cost
+
 Party = str
 """Who belongs together: a registrable domain, or one address at a provider of free mail."""
 
@@ -87,7 +92,8 @@ def company_of(message: Message, suffixes: SuffixList) -> Company:
 def _company_of(message: Message, suffixes: SuffixList) -> Company:
     if not _has_several(message):
         return NOBODY
-    home = {suffixes.registrable_domain(s.address.domain) for s in message.sightings_of((Role.FROM,))}
+    registrable = suffixes.registrable_domain
+    home = {registrable(s.address.domain) for s in message.sightings_of((Role.FROM,))}
     shown: dict[str, Party] = {}
     everybody: dict[str, Party] = {}
     shows = message.shows_destination
@@ -95,21 +101,22 @@ def _company_of(message: Message, suffixes: SuffixList) -> Company:
     expands = message.record is not None or "x-original-to" in message.names
     carried: set[str] = set()
     for recipient in message.recipients:
-        if recipient.tier is Tier.CANDIDATE or (expands and message.is_expanded(recipient)):
+        if recipient.tier is _CANDIDATE or (expands and message.is_expanded(recipient)):
             continue
-        key, domain = recipient.address.canonical, suffixes.registrable_domain(recipient.address.domain)
-        if recipient.hidden:
+        address, sightings, is_hidden, _ = recipient
+        key, domain, roles = address.canonical, registrable(address[1]), [s[1] for s in sightings]
+        if is_hidden:
             hidden.add(key)
-        if Role.ENVELOPE in recipient.roles:
+        if _ENVELOPE in roles:
             carried.add(key)
         if domain not in home:
-            everybody[key] = key if domain in FREEMAIL else domain
-            if not shows or (not recipient.hidden and any(s.role in VISIBLE for s in recipient.sightings)):
-                shown[key] = everybody[key]
+            everybody[key] = party = key if domain in FREEMAIL else domain
+            if not shows or not (is_hidden or VISIBLE.isdisjoint(roles)):
+                shown[key] = party
     meant: dict[str, Party] = {}
     for sighting in message.stated if "x-original-to" not in message.names else ():
         if sighting.field == "mail from" and sighting.role is Role.DELIVERED:  # another copy of it is for him
-            key, domain = sighting.address.canonical, suffixes.registrable_domain(sighting.address.domain)
+            key, domain = sighting.address.canonical, registrable(sighting.address.domain)
             if domain not in home and not any(key.endswith(who) for who in everybody):  # a stamp before the name
                 meant[key] = key if domain in FREEMAIL else domain
     beside = bool(meant) and set(meant.values()).isdisjoint(everybody.values())
@@ -121,10 +128,8 @@ def _company_of(message: Message, suffixes: SuffixList) -> Company:
 
 
 def is_mailing(message: Message) -> bool:
-    """Whether a message certainly has more recipients than say anything about company; told without reading them."""
-    parts, text = message.parts_named(DESTINATION), message.header.text
-    signs = sum(text.count("@", part.line.value, part.line.end) for part in parts)
-    return signs > 2 * MAILING and all(message.is_ordinary(part) for part in parts)
+    """Whether a message has more recipients than say anything about company."""
+    return len(message.recipients) > MAILING
 
 
 def _has_several(message: Message) -> bool:

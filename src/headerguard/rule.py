@@ -201,9 +201,12 @@ class Known:
 
     def knows_address(self, roles: Iterable[Role], address: Address) -> bool:
         """Whether this stream has shown an exact address in one of the roles."""
-        return self.profile is not None and any(
-            self.profile.knows_address((role,), self.baseline.pseudonym(role, address)) for role in roles
-        )
+        histories, pseudonym = self.profile.roles if self.profile else {}, self.baseline.pseudonym
+        for role in roles:
+            shown = histories[role].addresses if role in histories else None
+            if shown and pseudonym(role, address) in shown:
+                return True
+        return False
 
     def address_trend(self, role: Role) -> Trend | None:
         """How the exact addresses of a role of this stream came; None where none are known, or any may stand there."""

@@ -55,13 +55,18 @@ class HeaderInjection(Rule):
         doubtful = [
             line
             for line in message.header.lines
-            if line[0] in _FREE_TEXT and (encoded or _LINE_END.search(text, line[2], line[3] - 2))
+            if line[0] in _FREE_TEXT and (encoded or _has_lines(text, line[2], line[3] - 2))
         ]
         ordinary = {p.line.start for p in message.parts_named(_FREE_TEXT) if message.is_ordinary(p)} if doubtful else ()
         for line in doubtful:
             if line.start not in ordinary and _is_injected(text[line.value : line.end].rstrip("\r\n")):
                 field = message.header.field(line)
                 yield self.finding(field, f"{field.name} carries a line end and a destination field")
+
+
+def _has_lines(text: str, start: int, end: int) -> bool:
+    """Whether a value has a line end inside, and what a field in it would have."""
+    return text.find(":", start, end) >= 0 and _LINE_END.search(text, start, end) is not None
 
 
 def _is_injected(raw: str) -> bool:

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from headerguard.address import Address
-from headerguard.fields import CATALOGUE, RECIPIENT
+from headerguard.fields import RECIPIENT
 from headerguard.finding import Finding, Severity
 from headerguard.message import Message
 from headerguard.rule import Example, Known, Rule, layer_of
 
-_FIELDS = frozenset(name for name, entry in CATALOGUE.items() if entry.role in RECIPIENT)
+_SIGNS = frozenset("%!@")
 _ROUTE = re.compile(r"[%!@:]")
 _HOST = re.compile(r"(?:[a-z0-9_-]{1,63}\.){1,8}[a-z][a-z0-9-]{1,62}", re.IGNORECASE)
 _LONGEST = 1_000
@@ -46,25 +46,13 @@ class RoutedRecipient(Rule):
     )
 
     def check(self, message: Message, known: Known) -> Iterator[Finding]:
-        """Read recipients only where a sign of a route stands in a field or in the envelope."""
-        if not _may_route(message):
-            return
+        """Look for a sign of a route in the local parts."""
         for recipient in message.recipients:
-            if (host := _routed_to(recipient.address, known)) and not known.declares(recipient):
+            if not _SIGNS.isdisjoint(recipient.address.local_part) and (host := _routed_to(recipient.address, known)):
+                if known.declares(recipient):
+                    continue
                 summary = f"{recipient.address} asks for being passed on to {host}"
                 yield self.finding(recipient, summary, layer=layer_of(recipient, message.stage))
-
-
-def _may_route(message: Message) -> bool:
-    if message.record is not None:
-        return True
-    if message.envelope is not None and any(map(_ROUTE_SIGN.search, message.envelope.rcpt_to)):
-        return True
-    text = message.header.text
-    return any(_ROUTE_SIGN.search(text, part.line.value, part.line.end) for part in message.parts_named(_FIELDS))
-
-
-_ROUTE_SIGN = re.compile(r"[%!]|@[^,;<>@\"]*\"")
 
 
 def _routed_to(address: Address, known: Known) -> str | None:

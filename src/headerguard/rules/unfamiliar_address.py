@@ -11,6 +11,7 @@ from headerguard.lists import FREEMAIL
 from headerguard.message import Message, Recipient, Sighting
 from headerguard.profile import ENOUGH, LEARNED_ROLES
 from headerguard.rule import Example, Known, Rule, author_mailbox, home_of, is_subscriber, layer_of
+from headerguard.traits import traits_of
 
 _CLEAN = "From: shop@shop.example\nTo: jane@client.example\nX-MC-Template: receipt\n"
 _HISTORY = tuple(
@@ -64,8 +65,9 @@ class UnfamiliarAddress(Rule):
         """Look only at roles that are closed and were used, so that open ones are not even parsed."""
         closed = known.closed_roles(unused=False)
         anybody = _AUTHORS if known.level and known.level.kind == "list" else frozenset()  # may write to a list
-        for sighting in message.sightings_of(closed - HIDDEN - anybody):
-            if self._is_unfamiliar(sighting, (sighting.role,), known):
+        seen = closed.difference(HIDDEN, anybody)
+        for role, _, sighting in traits_of(message, known.suffixes).addresses:
+            if role in seen and self._is_unfamiliar(sighting, (sighting.role,), known):
                 yield self._changed(message, sighting, known)
         if (hidden := closed & HIDDEN) and message.sightings_of(HIDDEN):
             author = author_mailbox(message)
