@@ -442,3 +442,50 @@ def test_forgetting_a_domain_forgets_the_addresses_beside_it(folder: Path) -> No
     baseline = Baseline.load("baseline.json", (folder / "headerguard.key").read_bytes())
     assert shown(baseline, Role.BCC) == {}
     assert knows(baseline, Role.FROM, "shop@shop.example")
+
+
+RIDER = "copy+of-it@gmail.com"
+
+
+def test_forgetting_an_address_of_free_mail_forgets_it_alone_and_whom_it_was_beside(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(1, 30):
+        lines = f"From: shop@shop.example\nTo: c{number}@client-{number}.example, {RIDER}\nReply-To: us@gmail.com\n"
+        (folder / f"{number}.eml").write_text(f"{lines}Bcc: {RIDER}\nX-PM-Tag: receipt\n\n")
+    assert main(["learn", *(f"{number}.eml" for number in range(1, 30)), "-b", "baseline.json"]) == 0
+    key = (folder / "headerguard.key").read_bytes()
+    before = Baseline.load("baseline.json", key)
+    assert knows(before, Role.BCC, RIDER)
+    assert before.riders["-/account:"].companions.keys() >= {before.pseudonyms.of_text("copy@gmail.com")}
+    capsys.readouterr()
+    assert main(["baseline", "forget", RIDER, "-b", "baseline.json"]) == 0
+    assert capsys.readouterr().out.startswith(f"{RIDER} is forgotten in ")
+    after = Baseline.load("baseline.json", key)
+    assert not knows(after, Role.BCC, RIDER)
+    assert before.pseudonyms.of_text("copy@gmail.com") not in after.riders["-/account:"].companions
+    assert after.riders["-/account:"].companions.keys() < before.riders["-/account:"].companions.keys()
+    assert knows(after, Role.REPLY, "us@gmail.com")
+    assert profile_of(after).knows(Role.BCC, "gmail.com")
+
+
+def test_forgetting_an_address_forgets_its_domain_and_it_beside_others(folder: Path) -> None:
+    for number in range(1, 5):
+        (folder / f"{number}.eml").write_text(
+            f"To: c{number}@client-{number}.example, a@vault.example\nX-PM-Tag: receipt\n\n"
+        )
+    assert main(["learn", *(f"{number}.eml" for number in range(1, 5)), "-b", "baseline.json"]) == 0
+    assert main(["baseline", "forget", "A@vault.example", "-b", "baseline.json"]) == 0
+    baseline = Baseline.load("baseline.json", (folder / "headerguard.key").read_bytes())
+    assert not profile_of(baseline).knows(Role.TO, "vault.example")
+    companions = baseline.riders["-/account:"].companions
+    assert companions.keys() == {baseline.pseudonyms.of_text(f"c{n}@client-{n}.example") for n in range(1, 5)}
+
+
+def test_pruning_a_stream_drops_its_company(folder: Path) -> None:
+    text = "From: a@x.example\nTo: c@client.example, d@other.example\nX-PM-Tag: t\nDate: {} Jan 2020 10:00:00 +0000\n\n"
+    (folder / "old.eml").write_text(text.format(1))
+    assert main(["learn", "old.eml", "-b", "baseline.json"]) == 0
+    assert "-/tag:t" in Baseline.load("baseline.json").riders
+    assert main(["baseline", "prune", "-b", "baseline.json", "--before", "2021-01-01"]) == 0
+    assert "-/tag:t" not in Baseline.load("baseline.json").riders

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from headerguard import upkeep
 from headerguard.address import BUNDLED, SuffixList
+from headerguard.address_list import parse as parse_address
 from headerguard.arguments import baseline_at as _baseline
 from headerguard.arguments import baseline_to_add_to as _to_add_to
 from headerguard.arguments import configuration as _configuration
@@ -363,18 +364,22 @@ def baseline_merge(arguments: Namespace, terminal: Terminal) -> int:
 
 
 def baseline_forget(arguments: Namespace, terminal: Terminal) -> int:
-    """Remove a registrable domain from every stream."""
-    domain, held = upkeep.registrable(arguments.subject), 0
+    """Remove a registrable domain, or a mailbox, from every stream."""
+    config, held = _configuration(arguments, terminal), 0
+    domain = upkeep.registrable(arguments.subject)
+    mailbox = parse_address(arguments.subject) if "@" in arguments.subject else None
     _baseline(arguments.baseline)
+    alone = domain in config.freemail  # a mailbox there says nothing of the others
 
     def forget(baseline: Baseline) -> Baseline | None:
         nonlocal held
-        held = upkeep.forget(baseline, domain)
+        held = upkeep.forget(baseline, None if alone and mailbox else domain, mailbox)
         return baseline if held else None
 
-    Baseline.change(arguments.baseline, forget)
+    Baseline.change(arguments.baseline, forget, _key(arguments.baseline, config))
     said = f"is forgotten in {_plural(held, 'place')}" if held else "is in no stream"
-    terminal.lines([f"{visible(domain)} {said} of {visible(arguments.baseline)}"])
+    who = str(mailbox) if alone and mailbox else domain
+    terminal.lines([f"{visible(who)} {said} of {visible(arguments.baseline)}"])
     return CLEAN
 
 

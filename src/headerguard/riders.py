@@ -294,6 +294,11 @@ class Riders:
             self._before.pop(key, None)
             self.forgotten += 1
 
+    def forget(self, who: str) -> bool:
+        """Let go of somebody (a pseudonym), as if he had never been beside anybody; gives whether he was known."""
+        self._before.pop(who, None)
+        return self.companions.pop(who, None) is not None
+
     def count(self, key: str) -> int:
         """In how many messages an address was beside unrelated ones."""
         known = self._known(key)

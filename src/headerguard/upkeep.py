@@ -9,15 +9,16 @@ from datetime import date
 from pathlib import Path
 
 from headerguard import config
-from headerguard.address import BUNDLED, to_a_label
+from headerguard.address import BUNDLED, Address, to_a_label
 from headerguard.address_list import parse as parse_address
 from headerguard.baseline import Baseline
 from headerguard.crowds import ACCOUNTS, ACCOUNTS_CAP
 from headerguard.errors import BaselineError, ConfigError
 from headerguard.explain import level_of, place, title
 from headerguard.file import replace
-from headerguard.profile import ENOUGH, SHAPES, Profile, RoleHistory
+from headerguard.profile import ENOUGH, LEARNED_ROLES, SHAPES, Profile, RoleHistory
 from headerguard.protection import protections
+from headerguard.role import Role
 from headerguard.rule import near_miss
 from headerguard.terminal import visible
 
@@ -134,27 +135,40 @@ def registrable(subject: str) -> str:
     return BUNDLED.registrable_domain(domain)
 
 
-def forget(baseline: Baseline, domain: str) -> int:
-    """Remove a registrable domain from every role of every stream; gives the number of roles that held it.
+def forget(baseline: Baseline, domain: str | None, mailbox: Address | None = None) -> int:
+    """Remove a registrable domain, a mailbox or both from every stream; gives the number of places that held either.
 
-    Exact addresses of such a role go with it, as nobody can tell which of them are there.
+    Exact addresses of a role that showed the domain go with it, as nobody can tell which of them are there. A mailbox
+    is known where its pseudonym is, so under the key of the baseline alone; with it goes whom it was beside.
     """
     held = 0
     for profile in baseline.streams.values():
-        for history in profile.roles.values():
-            if history.values is not None and history.values.pop(domain, None) is not None:
-                held += 1
+        for role, history in profile.roles.items():
+            found = history.values is not None and history.values.pop(domain or "", None) is not None
+            if found:
                 history.addresses = {} if history.addresses is not None else None
+            elif mailbox and history.addresses and role in LEARNED_ROLES:
+                found = history.addresses.pop(baseline.pseudonym(Role(role), mailbox), None) is not None
+            if found:
+                held += 1
                 profile.aged = None
+    if mailbox:
+        who = baseline.pseudonyms.of_text(mailbox.canonical)
+        held += sum(riders.forget(who) for riders in baseline.riders.values())
     return held
 
 
 def prune(baseline: Baseline, before: date) -> list[str]:
-    """Drop the streams that were last seen before a day; gives their names. A stream without a date stays."""
+    """Drop the streams that were last seen before a day; gives their names. A stream without a date stays.
+
+    Who was beside whom in them goes with them.
+    """
     day = before.toordinal()
     old = [key for key, profile in baseline.streams.items() if profile.seen.is_before(day)]
     for key in old:
         del baseline.streams[key]
+        if key in baseline.riders:
+            del baseline.riders[key]
     return [place(key) for key in sorted(old)]
 
 
