@@ -16,8 +16,9 @@ from bench.rounds import cpu_seconds
 
 from headerguard import Baseline
 from headerguard.live import LiveBaseline
-from headerguard.profile import Profile, RoleHistory, Seen
+from headerguard.profile import Profile
 from headerguard.profile_record import profile_record
+from headerguard.role_history import RoleHistory, Seen
 
 __all__ = ["PROCESSES", "STREAMS", "Kept", "kept", "lost"]
 

@@ -16,13 +16,14 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from headerguard import crowds as crowds_module
-from headerguard import profile as profile_module
+from headerguard import role_history as history_module
 from headerguard.baseline import Baseline
 from headerguard.errors import BaselineError
 from headerguard.fields import CATALOGUE, Role
 from headerguard.guard import Guard
 from headerguard.message import Envelope, Message
-from headerguard.profile import CLOSED_VALUES, ENOUGH, FLAGGED, LEARNED_ROLES, Profile, RoleHistory, Seen
+from headerguard.profile import FLAGGED, LEARNED_ROLES, Profile
+from headerguard.role_history import CLOSED_VALUES, ENOUGH, RoleHistory, Seen
 from headerguard.stream import Level
 from headerguard.upkeep import described
 
@@ -242,7 +243,7 @@ def test_a_stream_whose_recipients_were_flagged_where_it_had_no_history_is_open(
 @contextmanager
 def caps(values: int, subjects: int, kinds: int = 999, accounts: int = 999) -> Iterator[None]:
     with (
-        mock.patch.object(profile_module, "VALUES_CAP", values),
+        mock.patch.object(history_module, "VALUES_CAP", values),
         mock.patch.object(crowds_module, "SUBJECTS_CAP", subjects),
         mock.patch.object(crowds_module, "CAPS", dict.fromkeys(crowds_module.CAPS, kinds)),
         mock.patch.object(crowds_module, "ACCOUNTS_CAP", accounts),

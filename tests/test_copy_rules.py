@@ -15,7 +15,7 @@ from headerguard.fields import Role
 from headerguard.finding import Finding, Severity
 from headerguard.guard import Guard
 from headerguard.message import Mark, Message, Record, Stage
-from headerguard.profile import ENOUGH
+from headerguard.role_history import ENOUGH
 from headerguard.rules import BUILTIN
 from headerguard.upkeep import described
 

@@ -21,7 +21,7 @@ from headerguard.fields import Role
 from headerguard.finding import Finding, Report, Severity
 from headerguard.guard import Guard
 from headerguard.message import Envelope, Message, Stage
-from headerguard.profile import ENOUGH
+from headerguard.role_history import ENOUGH
 from headerguard.rule import Known, Rule
 from headerguard.rules import BUILTIN
 from headerguard.rules.unexpected_recipient import UnexpectedRecipient

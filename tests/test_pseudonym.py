@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from headerguard import profile as profile_module
+from headerguard import role_history as history_module
 from headerguard.address import Address
 from headerguard.baseline import Baseline
 from headerguard.cli import main
@@ -23,8 +23,9 @@ from headerguard.fields import Role
 from headerguard.grammar.return_path import lasting_path
 from headerguard.guard import Guard
 from headerguard.message import Envelope, Message
-from headerguard.profile import ADDRESSES_CAP, ENOUGH, Profile, Seen
+from headerguard.profile import Profile
 from headerguard.pseudonym import LENGTH, Pseudonyms, key_beside
+from headerguard.role_history import ADDRESSES_CAP, ENOUGH, Seen
 
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32
 DAY = 739_676
@@ -286,7 +287,7 @@ _CAPS = st.sampled_from((16, 1, 2, 3))
 def test_learning_in_parts_and_joining_is_learning_at_once(
     dated: list[tuple[Dated, bool]], order: random.Random, cap: int
 ) -> None:
-    with mock.patch.object(profile_module, "ADDRESSES_CAP", cap):
+    with mock.patch.object(history_module, "ADDRESSES_CAP", cap):
         whole = state(one for one, _ in dated)
         parts = [state(one for one, here in dated if here is side) for side in (True, False)]
         assert streams(parts[0].merge(parts[1])) == streams(whole)
@@ -303,7 +304,7 @@ _KEYS = st.sampled_from((KEY, OTHER_KEY, None))
 def test_joining_is_commutative_and_associative_whatever_the_keys(
     parts: list[tuple[list[Dated], bytes | None]], cap: int
 ) -> None:
-    with mock.patch.object(profile_module, "ADDRESSES_CAP", cap):
+    with mock.patch.object(history_module, "ADDRESSES_CAP", cap):
         a, b, c = (state(*part) for part in parts)
         expected = streams(a.merge(b, c))
         assert streams(c.merge(a, b)) == expected

@@ -25,8 +25,8 @@ from headerguard.finding import Finding, Report, Severity
 from headerguard.guard import _UNMET, Guard
 from headerguard.header import DefectName
 from headerguard.message import Envelope, Message, Recipient, Record
-from headerguard.profile import ENOUGH
 from headerguard.proof import check_examples
+from headerguard.role_history import ENOUGH
 from headerguard.rule import Bound, Compared, Declared, Example, Known, Rule, bind, load_rules
 from headerguard.rules import BUILTIN, RENAMED
 from headerguard.sources import read

@@ -42,6 +42,7 @@ STREET = (
     "riders",
     "frequent",
     "novelty",
+    "role_history",
     "profile",
     "profile_record",
     "traits",

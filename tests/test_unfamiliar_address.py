@@ -10,7 +10,7 @@ import pytest
 from headerguard import Envelope, Guard, Message, Severity
 from headerguard.config import parse
 from headerguard.finding import Finding
-from headerguard.profile import ENOUGH
+from headerguard.role_history import ENOUGH
 
 ID = "unfamiliar-address"
 USUAL = (

@@ -24,12 +24,13 @@ if TYPE_CHECKING:
     from headerguard.header import Defect, DefectName, Field, Header
     from headerguard.incident import Incident, Incidents, Status
     from headerguard.message import Envelope, Mark, Message, Origin, Recipient, Record, Sighting, Stage
-    from headerguard.profile import Profile, Seen
+    from headerguard.profile import Profile
     from headerguard.proof import check_examples
     from headerguard.reconcile import Reconciliation
     from headerguard.rehearsal import Case, Rehearsal
     from headerguard.rendering import render
     from headerguard.resolver import Resolver
+    from headerguard.role_history import Seen
     from headerguard.rule import Example, Known, Rule
     from headerguard.sources import read
     from headerguard.trace import Relay, relays

@@ -26,7 +26,6 @@ from headerguard.novelty import JUDGED, Novelty, shipped
 from headerguard.profile import (
     BROKEN,
     CONCEALED,
-    ENOUGH,
     FLAGGED,
     LEARNED_ROLES,
     PARTIES,
@@ -34,13 +33,12 @@ from headerguard.profile import (
     SHOWN,
     STREAM,
     Profile,
-    RoleHistory,
     bucket,
-    day_at,
 )
 from headerguard.profile_record import MalformedError, mapping_at, profile_at, profile_record
 from headerguard.pseudonym import NULL_PATH, Pseudonyms, is_kept, of_this_process
 from headerguard.riders import MAILING, Riders, company_of, riders_at, riders_record
+from headerguard.role_history import ENOUGH, RoleHistory, day_at
 from headerguard.stream import NAMED, Level
 from headerguard.traits import learned_of, stated_in
 

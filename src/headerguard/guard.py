@@ -18,10 +18,11 @@ from headerguard.finding import Evidence, Failure, Finding, Report, Skipped
 from headerguard.incident import Incidents
 from headerguard.live import opened
 from headerguard.message import Envelope, Mark, Message, Sighting, Stage
-from headerguard.profile import ENOUGH, Profile, Seen
+from headerguard.profile import Profile
 from headerguard.protection import gaps
 from headerguard.reconcile import Reconciliation, reconcile
 from headerguard.rendering import render
+from headerguard.role_history import ENOUGH, Seen
 from headerguard.rule import Bound, Compared, Declared, Known, Rule
 from headerguard.seal import Seal, believe, make_key, make_seal, read_key
 from headerguard.sources import blind_spots

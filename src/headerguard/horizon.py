@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
-from headerguard.profile import SHAPES, Profile, RoleHistory, Seen
+from headerguard.profile import SHAPES, Profile
+from headerguard.role_history import RoleHistory, Seen
 
 __all__ = ["HORIZON", "recent"]
 

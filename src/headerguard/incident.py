@@ -27,9 +27,10 @@ from headerguard.errors import BaselineError
 from headerguard.file import replace as write
 from headerguard.finding import Finding, Severity
 from headerguard.message import Message
-from headerguard.profile import ACCOUNT, SETTING, Seen, day_at
+from headerguard.profile import ACCOUNT, SETTING
 from headerguard.profile_record import MalformedError, mapping_at
 from headerguard.role import Role
+from headerguard.role_history import Seen, day_at
 from headerguard.stores.json_file import parsed
 from headerguard.stranger import ADDRESSES, KEPT, Record, Strength, addresses_of, party_of, stranger_in, stranger_of
 

@@ -20,10 +20,11 @@ from typing import Any, NamedTuple, TypeVar
 from headerguard.baseline import Baseline, names_in
 from headerguard.errors import BaselineError
 from headerguard.novelty import Novelty, shipped
-from headerguard.profile import Profile, Seen, less
+from headerguard.profile import Profile, less
 from headerguard.profile_record import profile_at, profile_record
 from headerguard.pseudonym import is_kept
 from headerguard.riders import Rider, Riders, Traffic, rider_at, rider_record, riders_at, riders_record
+from headerguard.role_history import Seen
 from headerguard.stores import is_database
 from headerguard.stores.sqlite import PATIENCE, Database, Row, loaded, text_of
 from headerguard.stream import Level

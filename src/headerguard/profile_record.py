@@ -12,7 +12,6 @@ from headerguard.profile import (
     ACCOUNT,
     BROKEN,
     BUCKETS,
-    CLOSED_VALUES,
     CONCEALED,
     FLAGGED,
     PARTIES,
@@ -25,12 +24,10 @@ from headerguard.profile import (
     STREAM,
     TRACKING_HOST,
     Profile,
-    RoleHistory,
-    Seen,
-    day_at,
 )
 from headerguard.pseudonym import LENGTH, is_kept
 from headerguard.role import Role
+from headerguard.role_history import CLOSED_VALUES, RoleHistory, Seen, day_at
 
 __all__ = ["MalformedError", "mapping_at", "profile_at", "profile_record"]
 

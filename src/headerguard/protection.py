@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from headerguard.baseline import Baseline
 from headerguard.declared import Declared
-from headerguard.profile import CLOSED_VALUES, CONCEALED, PARTIES, SIGNER, TRACKING_HOST, Profile
+from headerguard.profile import CONCEALED, PARTIES, SIGNER, TRACKING_HOST, Profile
 from headerguard.role import HIDDEN, VISIBLE, Role
+from headerguard.role_history import CLOSED_VALUES
 
 __all__ = ["RARE", "Protection", "gaps", "protections"]
 

@@ -27,8 +27,9 @@ from headerguard.explain import level_of, place
 from headerguard.fields import HIDDEN, Role
 from headerguard.incident import SUFFIX as COUNTED
 from headerguard.incident import Incident, Incidents, Status, judged
-from headerguard.profile import ENOUGH, Profile, day_at
+from headerguard.profile import Profile
 from headerguard.rendering.records import incident_record
+from headerguard.role_history import ENOUGH, day_at
 from headerguard.rule import near_miss
 from headerguard.terminal import Terminal, dumps, visible
 

@@ -17,7 +17,7 @@ from headerguard.address_list import parse as parse_address
 from headerguard.budget import Tier, whole
 from headerguard.finding import Finding, Severity
 from headerguard.lists import FREEMAIL
-from headerguard.profile import Seen, day_at
+from headerguard.role_history import Seen, day_at
 
 __all__ = ["ADDRESSES", "KEPT", "Record", "Strength", "addresses_of", "party_of", "stranger_in", "stranger_of"]
 

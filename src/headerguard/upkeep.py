@@ -16,9 +16,10 @@ from headerguard.crowds import ACCOUNTS, ACCOUNTS_CAP
 from headerguard.errors import BaselineError, ConfigError
 from headerguard.explain import level_of, place, title
 from headerguard.file import replace
-from headerguard.profile import ENOUGH, LEARNED_ROLES, SHAPES, Profile, RoleHistory
+from headerguard.profile import LEARNED_ROLES, SHAPES, Profile
 from headerguard.protection import protections
 from headerguard.role import Role
+from headerguard.role_history import ENOUGH, RoleHistory
 from headerguard.rule import near_miss
 from headerguard.terminal import visible
 

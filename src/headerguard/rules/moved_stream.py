@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from headerguard.fields import Role
 from headerguard.finding import Finding, Severity
 from headerguard.message import Message
-from headerguard.profile import ENOUGH
+from headerguard.role_history import ENOUGH
 from headerguard.rule import Example, Known, Rule
 
 _FEW = 3

@@ -9,7 +9,8 @@ from headerguard.finding import Finding, Severity
 from headerguard.grammar.return_path import lasting_path
 from headerguard.lists import FREEMAIL
 from headerguard.message import Message, Recipient, Sighting
-from headerguard.profile import ENOUGH, LEARNED_ROLES
+from headerguard.profile import LEARNED_ROLES
+from headerguard.role_history import ENOUGH
 from headerguard.rule import Example, Known, Rule, author_mailbox, home_of, is_subscriber, layer_of
 from headerguard.traits import traits_of
 

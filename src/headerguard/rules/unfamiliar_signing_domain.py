@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from headerguard.fields import SIGNATURES, SIGNED_FOR, Role
 from headerguard.finding import Finding, Severity
 from headerguard.message import Message
-from headerguard.profile import CLOSED_VALUES, SIGNER
+from headerguard.profile import SIGNER
+from headerguard.role_history import CLOSED_VALUES
 from headerguard.rule import Example, Known, Rule
 
 _RELATED = (Role.FROM, Role.SENDER, Role.BOUNCE)

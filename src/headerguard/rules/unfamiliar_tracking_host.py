@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from headerguard.fields import CATALOGUE, TRACKED, Role
 from headerguard.finding import Finding, Severity
 from headerguard.message import Message
-from headerguard.profile import CLOSED_VALUES, TRACKING_HOST
+from headerguard.profile import TRACKING_HOST
+from headerguard.role_history import CLOSED_VALUES
 from headerguard.rule import Example, Known, Rule
 
 _ASKED = frozenset(name for name in TRACKED if CATALOGUE[name].stage == "submitted")
