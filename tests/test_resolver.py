@@ -15,6 +15,7 @@ from typing import TypeVar
 import pytest
 
 from dns_server import FAULTS, SPOOFS, NameServer
+from headerguard.address import SuffixList
 from headerguard.dns_facts import Facts, look_up, look_up_async
 from headerguard.name_server import Answer, Status, server, unknown
 from headerguard.resolver import AT_ONCE, Inquiry, Resolver
@@ -414,6 +415,37 @@ def test_a_machine_that_is_stuck_keeps_nobody_waiting() -> None:
     assert (
         in_time(lambda: Resolver(["192.0.2.1"], ask=stuck, deadline=DEADLINE).run(lambda i: i.ask("a", "MX"))) is None
     )
+
+
+class SlowList(SuffixList):
+    """A suffix list whose reading takes until somebody says so, or far longer than anybody waits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go_on = threading.Event()
+        self.gave_up = False
+
+    def registrable_domain(self, domain: str, *, private: bool = True) -> str:
+        self.gave_up = not self.go_on.wait(20)
+        return domain
+
+
+@pytest.mark.parametrize("by_coroutine", [False, True])
+def test_reading_the_suffix_list_counts_within_the_deadline(by_coroutine: bool) -> None:
+    """The first question of a process reads it: who waits for DNS does not wait for that on top."""
+
+    async def absent(where: tuple[str, int], name: str, kind: str, seconds: float) -> Answer:
+        return Answer(Status.ABSENT)
+
+    resolver, suffixes = Resolver(["192.0.2.1"], ask=absent, deadline=0.2), SlowList()
+    if by_coroutine:
+        found = asyncio.run(look_up_async(resolver, ["a.example"], suffixes))
+    else:
+        found = look_up(resolver, ["a.example"], suffixes)
+    in_time = not suffixes.go_on.is_set() and not suffixes.gave_up
+    suffixes.go_on.set()
+    assert in_time
+    assert found["a.example"].unanswered == ("everything: timeout",)
 
 
 # ---- addresses of servers

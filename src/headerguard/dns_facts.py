@@ -7,7 +7,7 @@ part, and nothing is asked unless somebody hands over a resolver. What could not
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -103,7 +103,7 @@ class Facts:
     domain: str
     """The domain asked for."""
     registrable_domain: str
-    """Its registrable domain, to which name servers, SOA and DS belong."""
+    """Its registrable domain, to which name servers, SOA and DS belong; the domain where there was no time for it."""
     exists: bool | None = None
     """False: NXDOMAIN."""
     null_mx: bool | None = None
@@ -288,33 +288,34 @@ def look_up(resolver: Resolver, domains: Iterable[str], suffixes: SuffixList = B
 
     Never raises for what DNS does: a domain of which nothing could be learned has facts that say so.
     """
-    wanted = {domain: suffixes.registrable_domain(domain) for domain in domains}
-    return _by_domain(wanted, resolver.run(_Search(wanted).run))
+    search = _Search(domains, suffixes)
+    return search.by_domain(resolver.run(search.run))
 
 
 async def look_up_async(resolver: Resolver, domains: Iterable[str], suffixes: SuffixList = BUNDLED) -> dict[str, Facts]:
     """The same for a program with an asyncio loop."""
-    wanted = {domain: suffixes.registrable_domain(domain) for domain in domains}
-    return _by_domain(wanted, await resolver.run_async(_Search(wanted).run))
-
-
-def _by_domain(wanted: Mapping[str, str], found: Iterable[Facts] | None) -> dict[str, Facts]:
-    if found is None:
-        found = [Facts(*names, unanswered=("everything: timeout",)) for names in wanted.items()]
-    return {facts.domain: facts for facts in found}
+    search = _Search(domains, suffixes)
+    return search.by_domain(await resolver.run_async(search.run))
 
 
 class _Search:
     """All strangers of one message, asked about side by side."""
 
-    def __init__(self, wanted: Mapping[str, str]) -> None:
-        self.wanted = wanted
+    def __init__(self, domains: Iterable[str], suffixes: SuffixList) -> None:
+        self.domains, self.suffixes = tuple(dict.fromkeys(domains)), suffixes
 
     async def run(self, inquiry: Inquiry) -> list[Facts]:
-        """The facts of each."""
+        """The facts of each. The first use of the suffix list reads it, so that happens here, within the deadline."""
         import asyncio
 
-        return await asyncio.gather(*(_Stranger(inquiry, *names).facts() for names in self.wanted.items()))
+        strangers = [_Stranger(inquiry, name, self.suffixes.registrable_domain(name)) for name in self.domains]
+        return await asyncio.gather(*(stranger.facts() for stranger in strangers))
+
+    def by_domain(self, found: Iterable[Facts] | None) -> dict[str, Facts]:
+        """What was found in time; None: nothing was, and there is no time left to look for registrable domains."""
+        if found is None:
+            found = [Facts(name, name, unanswered=("everything: timeout",)) for name in self.domains]
+        return {facts.domain: facts for facts in found}
 
 
 class _Stranger:
