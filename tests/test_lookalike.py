@@ -150,6 +150,21 @@ def test_of_several_originals_the_nearest_is_told() -> None:
     assert names.imitated("str1pes.example") == Imitation("stripes.example", How.CONFUSABLE)
 
 
+def test_all_that_a_name_looks_like_is_told_the_nearest_first_and_each_once() -> None:
+    names = Lookalikes(["stripes.example", "stripe.test", "stripe.example", "unrelated.example"])
+    near = names.nearest("str1pe.example")
+    assert near == [
+        Imitation("stripe.example", How.CONFUSABLE),
+        Imitation("stripe.test", How.SUFFIX),
+    ]
+    assert near[0] == names.imitated("str1pe.example")
+    assert names.nearest("stripse.example") == [
+        Imitation("stripes.example", How.TRANSPOSITION),
+        Imitation("stripe.example", How.INSERTION),
+    ]
+    assert names.nearest("stripe.example") == names.nearest("elsewhere.example") == []
+
+
 def test_of_two_known_names_under_other_suffixes_the_one_under_the_suffix_of_the_stranger_is_told() -> None:
     names = Lookalikes(["santander.com", "santander.co.uk", "ing.nl", "rippling.com"])
     for stranger in ("santand\u0435r.com", "santand-er.com", "santnader.com", "santander-billing.com"):

@@ -186,16 +186,27 @@ class Lookalikes:
             self._answers[domain] = self._look(domain)
         return self._answers[domain]
 
+    def nearest(self, domain: str) -> list[Imitation]:
+        """Every known name that a domain looks like, the nearest first, each in its nearest way. Never raises."""
+        ways: dict[str, Imitation] = {}
+        for found in sorted(self._telling(domain)):
+            ways.setdefault(found.name, Imitation(found.name, found.how))
+        return list(ways.values())
+
     def _look(self, domain: str) -> Imitation | None:
+        best = min(self._telling(domain), default=None)
+        return Imitation(best.name, best.how) if best else None
+
+    def _telling(self, domain: str) -> list[_Suspicion]:
+        """The known names that a domain is so like that it is hardly chance; none for one that is known."""
         domain = to_a_label(domain)
         registrable = self.suffixes.registrable_domain(domain)
         if not self._by_key or registrable in self:
-            return None
+            return []
         stranger = _Stranger(domain, registrable)
         extra = min(_EXTRA, max(0, ceil(log2(self._count / _FEW)))) if stranger.label.isascii() else -1
         telling = [found for found in self._suspicions(stranger) if -found.size >= found.need + extra]
-        best = min((found for found in telling if not stranger.stands_beside(found.name)), default=None)
-        return Imitation(best.name, best.how) if best else None
+        return [found for found in telling if not stranger.stands_beside(found.name)]
 
     # ---- ways to imitate, backwards
 
