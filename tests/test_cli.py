@@ -719,6 +719,33 @@ def test_explain_tells_whom_a_name_imitates(run: Run, folder: Path) -> None:
     assert "looks like" not in run("explain", "digitalocean.com", "--known", "known.txt").out
 
 
+def test_explain_tells_every_known_name_that_is_near(run: Run, folder: Path) -> None:
+    (folder / "known.txt").write_text("stripe.example\nstripe.test\nstripes.example\n")
+    (folder / "headerguard.toml").write_text('own-domains = ["stripe.test", "stripe.invalid"]\n')
+    record = run("explain", "str1pe.example", "--known", "known.txt", "--format", "json").records[0]
+    assert (record["imitates"], record["how"]) == ("stripe.example", "confusable")
+    assert record["nearest"] == [
+        {"name": "stripe.example", "how": "confusable"},
+        {"name": "stripe.test", "how": "suffix"},
+        {"name": "stripe.invalid", "how": "suffix"},
+    ]
+    out = run("explain", "str1pe.example", "--known", "known.txt").out
+    assert "   looks like           stripe.example (confusable)\n" in out
+    assert "   near too             stripe.test (suffix), stripe.invalid (suffix)\n" in out
+    out = run("explain", "str1pe.invalid").out
+    assert "near too             stripe.test (suffix)\n" in out
+    assert "near too" not in run("explain", "unrelated.example", "--known", "known.txt").out
+
+
+def test_explain_tells_some_of_very_many_near_names(run: Run, folder: Path) -> None:
+    (folder / "known.txt").write_text("".join(f"brightpath.{sign * 3}\n" for sign in "abcdefghijklmnopqrstuvwxyz"))
+    assert (
+        len(run("explain", "br1ghtpath.example", "--known", "known.txt", "--format", "json").records[0]["nearest"])
+        == 20
+    )
+    assert "brightpath.fff (suffix) and 14 more\n" in run("explain", "br1ghtpath.example", "--known", "known.txt").out
+
+
 def test_explain_compares_with_the_baseline_and_with_the_configuration(run: Run, folder: Path) -> None:
     assert "looks like           shop.example" in run("explain", "sh0p.example", "-b", "baseline.json").out
     (folder / "headerguard.toml").write_text(

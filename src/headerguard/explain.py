@@ -258,7 +258,8 @@ class Names:
             return self._refused(name)
         registrable = self.suffixes.registrable_domain(domain)
         lists = [listed.name for listed in self.lists if registrable in listed or domain in listed]
-        imitation = None if "freemail" in lists else self._imitated(domain)
+        nearest = [] if "freemail" in lists else self._nearest(domain, registrable)
+        imitation = nearest[0] if nearest else None
         return {
             "schema": "headerguard.explanation/1",
             "kind": "address" if address else "domain",
@@ -273,6 +274,7 @@ class Names:
             "known": None if self.known is None else registrable in self.known,
             "imitates": imitation.original if imitation else None,
             "how": str(imitation.how) if imitation else None,
+            "nearest": [{"name": near.original, "how": str(near.how)} for near in nearest[:_PLACES]],
             "lists": lists,
             "quality": list((address or Address("", domain)).quality),
             "flagged_by": list(_flagging(imitation, lists)),
@@ -301,19 +303,23 @@ class Names:
 
         return look_up(self.resolver, (domain,), self.suffixes)[domain].record(self.today)
 
-    def _imitated(self, domain: str) -> Imitation | None:
-        """The known name that a domain looks like: of those that were given, one's own, or one of a closed role."""
+    def _nearest(self, domain: str, registrable: str) -> list[Imitation]:
+        """The known names that a domain looks like: of those that were given, one's own, then those of closed roles."""
         indexes = [self.known, self.own, None if self.baseline is None else self.baseline.lookalikes(self.suffixes)]
         given = [index for index in indexes if index]
-        registrable = self.suffixes.registrable_domain(domain)
         if any(registrable in index for index in given):
-            return None
-        return next((found for index in given if (found := index.imitated(domain))), None)
+            return []
+        found: dict[str, Imitation] = {}
+        for near in (near for index in given for near in index.nearest(domain)):
+            found.setdefault(near.original, near)
+        return list(found.values())
 
     def _refused(self, name: str) -> Record:
         empty = ("domain", "unicode", "registrable_domain", "registrable_domain_icann", "refusal")
         record: Record = {"schema": "headerguard.explanation/1", "kind": None, "name": name, "readings": []}
-        record |= dict.fromkeys((*empty, "known", "imitates", "how", "lists", "quality", "flagged_by", "seen"))
+        record |= dict.fromkeys(
+            (*empty, "known", "imitates", "how", "nearest", "lists", "quality", "flagged_by", "seen")
+        )
         record |= dict.fromkeys(("incidents", "dns"))
         return record | {"problem": f"{name!r} is neither an address nor a domain"}
 
@@ -383,7 +389,10 @@ def name_text(record: Record, terminal: Terminal) -> Iterator[str]:
     if record["known"] is not None:
         yield f"   among known names    {'yes' if record['known'] else 'no'}"
     if record["imitates"]:
-        yield f"   looks like           {visible(record['imitates'])} ({record['how']})"
+        looks = [f"{visible(near['name'])} ({near['how']})" for near in record["nearest"]]
+        yield f"   looks like           {looks[0]}"
+        if len(looks) > 1:
+            yield f"   near too             {_some(looks[1:])}"
     for kind in record["lists"]:
         yield f"   on the list          {kind}"
     for sentence in record["quality"]:
@@ -417,10 +426,14 @@ def _incidents_text(incidents: list[Record]) -> Iterator[str]:
         said = f"{one['status']}, {one['severity']}, {messages}{days}"
         yield f"   incident             {visible(one['subject'])}{account}: {said}"
         for name in ("rules", "roles", "streams"):
-            more = f" and {len(one[name]) - _SHOWN:,} more" if len(one[name]) > _SHOWN else ""
-            yield f"     {name:<18} {', '.join(map(visible, one[name][:_SHOWN]))}{more}"
+            yield f"     {name:<18} {_some(list(map(visible, one[name])))}"
     if len(incidents) > _PLACES:
         yield f"                        and {len(incidents) - _PLACES:,} more incidents"
+
+
+def _some(words: list[str]) -> str:
+    more = f" and {len(words) - _SHOWN:,} more" if len(words) > _SHOWN else ""
+    return ", ".join(words[:_SHOWN]) + more
 
 
 def _dns_text(dns: Record | None) -> Iterator[str]:
