@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import gc
+import pickle
 import re
 import string
 import threading
 import time
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -736,6 +739,19 @@ def test_a_list_of_ones_own(tmp_path: Path) -> None:
     assert own.registrable_domain("a.b.co.uk") == "co.uk"  # not in this list, so the prevailing rule holds
     assert own.date == "2031-05-06"
     gc.collect()  # a file that was left open warns now
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda what: pickle.loads(pickle.dumps(what))])
+def test_a_list_is_copied_without_what_was_read(copied: Callable[[Any], Any], tmp_path: Path) -> None:
+    path = tmp_path / "list.dat"
+    path.write_text(LIST, encoding="utf-8")
+    own = SuffixList(str(path))
+    assert own.registrable_domain("x.a.host.com") == "a.host.com"
+    twin = copied(own)
+    assert twin is not own
+    assert twin.registrable_domain("x.a.host.com") == "a.host.com"
+    BUNDLED.registrable_domain("a.example")
+    assert copied(BUNDLED) is BUNDLED
 
 
 def test_the_date_of_a_list(tmp_path: Path) -> None:

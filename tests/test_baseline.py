@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
-from collections.abc import Iterable, Iterator
+import pickle
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -52,6 +54,19 @@ def profile_of(baseline: Baseline, key: str = "-/tag:receipt") -> Profile:
 def domains(history: RoleHistory) -> RoleHistory:
     """A role without its exact addresses, whose pseudonyms differ from key to key."""
     return RoleHistory(history.messages, history.values)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda what: pickle.loads(pickle.dumps(what))])
+def test_a_baseline_is_copied_also_when_strangers_were_compared_with_it(
+    copied: Callable[[Baseline], Baseline],
+) -> None:
+    baseline = learned([receipt() for _ in range(ENOUGH)], DAY)
+    assert baseline.lookalikes().imitated("cl1ent.example")
+    twin = copied(baseline)
+    assert twin == baseline
+    assert twin.lookalikes().imitated("cl1ent.example") == baseline.lookalikes().imitated("cl1ent.example")
+    twin.learn(receipt("joe@other.example"), day=DAY)
+    assert twin != baseline
 
 
 # ---- learning ------------------------------------------------------------------------------------------------

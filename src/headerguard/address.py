@@ -145,6 +145,10 @@ class SuffixList:
         self._extract: TLDExtract | None = None
         self._known: dict[tuple[str, bool], str] = {}
 
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        """Copied and pickled as the path alone: what was read is read again, and the bundled list stays one."""
+        return "BUNDLED" if self is BUNDLED else (SuffixList, (self.path,))
+
     def _extractor(self) -> TLDExtract:
         with self._lock:  # the lazy build of tldextract is not locked: eight threads would build it eight times
             if self._extract is None:
