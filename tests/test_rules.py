@@ -1099,6 +1099,15 @@ def test_what_is_installed_is_not_enabled(monkeypatch: pytest.MonkeyPatch) -> No
     ]
 
 
+@pytest.mark.parametrize("name", ["roles", "fields", "defects", "news", "needs"])
+@pytest.mark.parametrize("value", ["to", Role.TO, b"to", None, 7, (1,), iter(("to",))])
+def test_what_it_looks_at_is_a_set_of_names_and_never_one_name(name: str, value: object) -> None:
+    with pytest.raises(TypeError, match=rf"^Hasty\.{name} is .*; it takes a set of names, such as \{{'to'\}}$"):
+        type("Hasty", (Rule,), {name: value})
+    careful = type("Careful", (Rule,), {name: ["to"]})
+    assert getattr(careful, name) == ["to"]
+
+
 def test_its_options_are_set_by_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch, REGION)
     options = {"suffixes": [".example", ".test"], "severity": "low"}

@@ -281,6 +281,15 @@ class Rule:
     """What it cannot do without, of: envelope, baseline, header, events; declared (the caller gave an intent), complete
     envelope (it is known to be whole, or the caller gave an intent), and copies (it judges in a reconciliation)."""
 
+    def __init_subclass__(cls) -> None:
+        """Raises TypeError for what is no set of names: a single string would be read letter by letter."""
+        super().__init_subclass__()
+        for name in ("roles", "fields", "defects", "news", "needs"):
+            value = cls.__dict__.get(name, ())
+            several = isinstance(value, Collection) and not isinstance(value, str | bytes)
+            if not several or not all(isinstance(one, str) for one in value):
+                raise TypeError(f"{cls.__name__}.{name} is {value!r}; it takes a set of names, such as {{'to'}}")
+
     def check(self, message: Message, known: Known) -> Iterator[Finding]:
         """Judge one message."""
         raise NotImplementedError
