@@ -172,9 +172,42 @@ def test_a_script_says_it(run: Run) -> None:
 
 
 def test_without_a_baseline_there_is_nothing_to_review(run: Run) -> None:
-    for command in ("review", "audit"):
+    for command in ("show", "review", "audit"):
         code, _, err = run("baseline", command)
         assert (code, f"there is no baseline to {command}" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "words", [("show",), ("show", "--stream", "tag:receipts"), ("review", "--format", "json"), ("audit",)]
+)
+def test_a_baseline_is_named_alone_or_by_an_option_or_by_the_configuration(
+    run: Run, folder: Path, words: tuple[str, ...]
+) -> None:
+    by_option = run("baseline", *words, "-b", "b.json")
+    assert by_option[0] in (0, 1)
+    assert by_option[1]
+    name, *more = words
+    assert run("baseline", name, "b.json", *more) == by_option
+    assert run("baseline", *words, "b.json") == by_option
+    (folder / "headerguard.toml").write_text('baseline = "b.json"\n', encoding="utf-8")
+    assert run("baseline", *words) == by_option
+    code, out, err = run("baseline", *words, "none.json", "-b", "b.json")
+    assert (code, out, "not allowed with argument" in err) == (2, "", True)
+
+
+@pytest.mark.parametrize("named", [("b.json",), ("-b", "b.json")])
+def test_what_changes_a_baseline_takes_it_either_way(run: Run, folder: Path, named: tuple[str, ...]) -> None:
+    (folder / "headerguard.toml").write_text('baseline = "b.json"\n', encoding="utf-8")
+    code, out, _ = run("baseline", "allow", STRANGER, *named, "--reason", "archive")
+    assert (code, out.partition(":")[0]) == (0, "b.json.acks.jsonl")
+    assert run("baseline", "forget", "vault.example", *named)[:2] == (
+        0,
+        "vault.example is forgotten in 3 places of b.json\n",
+    )
+    assert run("baseline", "prune", *named, "--before", "1990-01-01")[0] == 0
+    for words in (("forget", "vault.example"), ("prune", "--before", "1990-01-01")):
+        code, _, err = run("baseline", *words)  # what is taken away is taken from a file that was named
+        assert (code, "one of the arguments FILE --baseline/-b is required" in err) == (2, True)
 
 
 def test_a_damaged_file_is_one_error(run: Run) -> None:

@@ -237,9 +237,8 @@ def _add_baseline(commands: Any) -> None:
     baseline = _command(commands, "baseline", "", "look after a baseline and the allowances")
     below = baseline.add_subparsers(title="commands", metavar="COMMAND", required=True)
     show = _command(below, "show", "baseline_show", "list what every stream has done")
-    show.add_argument("baseline", metavar="FILE", help="the baseline")
+    _add_beside(show)
     show.add_argument("--stream", metavar="NAME", help="only this stream, as reports name it")
-    show.add_argument("--config", metavar="FILE", help="the configuration (the nearest headerguard.toml upwards)")
     diff = _command(below, "diff", "baseline_diff", "say how two baselines differ; exit with 1 where they do")
     diff.add_argument("old", metavar="OLD", help="the earlier baseline")
     diff.add_argument("new", metavar="NEW", help="the later one")
@@ -252,10 +251,10 @@ def _add_baseline(commands: Any) -> None:
     _add_beside(audit)
     forget = _command(below, "forget", "baseline_forget", "remove a domain or a mailbox from every stream")
     forget.add_argument("subject", metavar="ADDRESS|DOMAIN", help="the domain, or an address there")
-    forget.add_argument("--baseline", "-b", metavar="FILE", required=True, help="the baseline to change")
+    _add_file(forget, "the baseline to change", required=True)
     forget.add_argument("--config", metavar="FILE", help="the configuration (the nearest headerguard.toml upwards)")
     prune = _command(below, "prune", "baseline_prune", "drop the streams that have not been seen for long")
-    prune.add_argument("--baseline", "-b", metavar="FILE", required=True, help="the baseline to change")
+    _add_file(prune, "the baseline to change", required=True)
     prune.add_argument("--before", metavar="DATE", type=_date, required=True, help="last seen before this day")
 
 
@@ -290,9 +289,7 @@ def _add_allow(below: Any) -> None:
     allow.add_argument("subject", metavar="SUBJECT", help="an address, a registrable domain or a field, as reported")
     allow.add_argument("--reason", metavar="TEXT", required=True, help="why, for whoever reads it in a year")
     _add_scope(allow)
-    allow.add_argument(
-        "--baseline", "-b", metavar="FILE", help="say it beside this baseline, for workers that run (configuration)"
-    )
+    _add_file(allow, "say it beside this baseline, for workers that run (in the configuration)")
     allow.add_argument("--config", metavar="FILE", help="the file to add it to (the nearest one upwards, or a new one)")
 
 
@@ -316,8 +313,16 @@ def _add_review(below: Any) -> None:
 
 
 def _add_beside(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--baseline", "-b", metavar="FILE", help="the baseline (configuration)")
+    _add_file(command, "the baseline (configuration)")
     command.add_argument("--config", metavar="FILE", help="the configuration (the nearest headerguard.toml upwards)")
+
+
+def _add_file(command: argparse.ArgumentParser, what: str, *, required: bool = False) -> None:
+    """A baseline, named either way."""
+    either = command.add_mutually_exclusive_group(required=required)
+    # Without SUPPRESS the one that is not there would undo the one that is.
+    either.add_argument("baseline", metavar="FILE", nargs="?", default=argparse.SUPPRESS, help=what)
+    either.add_argument("--baseline", "-b", metavar="FILE", help="the same")
 
 
 def _date(text: str) -> date:

@@ -17,7 +17,7 @@ from headerguard.arguments import baseline_at as _baseline
 from headerguard.arguments import baseline_to_add_to as _to_add_to
 from headerguard.arguments import configuration as _configuration
 from headerguard.arguments import key_of as _key
-from headerguard.arguments import path_of_baseline as _to_learn_into
+from headerguard.arguments import path_of_baseline as _path
 from headerguard.arguments import plural as _plural
 from headerguard.baseline import Baseline
 from headerguard.errors import ConfigError, SourceError
@@ -108,7 +108,7 @@ def demo(arguments: Namespace, terminal: Terminal) -> int:
 def check(arguments: Namespace, terminal: Terminal) -> int:
     """Judge. Machines get their format on standard output, and the line about all of it goes elsewhere."""
     config = _configuration(arguments, terminal)
-    path: str | None = _to_learn_into(arguments, config) if arguments.learn else arguments.baseline or config.baseline
+    path: str | None = _path(arguments, config) if arguments.learn else arguments.baseline or config.baseline
     adding = _to_add_to(path, config, terminal) if path and arguments.learn else None
     baseline = adding or _baseline(path, key=_key(path, config))
     guard = Guard(baseline=baseline, config=config, **beside(path, config))
@@ -143,7 +143,7 @@ def _judge(guard: Guard, arguments: Namespace) -> Callable[[Message], Any]:
 def learn(arguments: Namespace, terminal: Terminal) -> int:
     """Learn without judging, and join it with what the baseline holds."""
     config = _configuration(arguments, terminal)
-    path = _to_learn_into(arguments, config)
+    path = _path(arguments, config)
     earlier, learned = _to_add_to(path, config, terminal), Baseline()
     learned.pseudonyms = earlier.pseudonyms
     guard, tally = Guard(rules=(), baseline=learned, config=config), Tally()
@@ -338,7 +338,8 @@ def parts() -> Iterator[str]:
 
 def baseline_show(arguments: Namespace, terminal: Terminal) -> int:
     """List what every stream has done."""
-    baseline, config = _baseline(arguments.baseline), _configuration(arguments, terminal)
+    config = _configuration(arguments, terminal)
+    baseline = _baseline(_path(arguments, config, "show"))
     baseline.horizon = config.horizon
     terminal.lines(upkeep.described(baseline, arguments.stream, config.false_alarm_rate))
     if arguments.stream is None:
