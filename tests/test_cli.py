@@ -26,6 +26,8 @@ from dns_server import NameServer
 from headerguard import Baseline, Finding, Guard, Known, Message, Rule, Severity, read
 from headerguard.cli import main, parser
 from headerguard.fields import Role
+from headerguard.name_server import Answer, Status, unknown
+from headerguard.resolver import Resolver
 from headerguard.rules import BUILTIN
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -766,6 +768,9 @@ HOSTILE = (
     "a" * 4_000, "a." * 2_000 + "com", "digitalocean.com." + "a." * 100 + "arxxwalls.com", "a..com", ".com", "123.456",
     "12345", "\u202egro.elpmaxe", "a\u200bb.example", "\U0001f600.example", "x@" + "b." * 2_000 + "example", "@", "@@@.",
     "a@" * 2_000 + "b.example", '"@' * 1_000, "xn--" + "z" * 60 + ".com", "(" * 4_000, "=?utf-8?q?a?=@b.example",
+    "a" * 4_000 + ".example", "." * 4_000 + "example", "1." * 2_000 + "1", "192.0.2.1", "\u05d0" * 4_000 + ".example",
+    "\u05d0\u0661a.example", "a\u200b" * 2_000 + ".example", "\U0001f468\u200d\U0001f469." * 50 + "example",
+    "e" + "\u0301" * 4_000 + ".example", "\ufdfa" * 4_000 + ".example", "a\uff0eb\u3002example", "[192.0.2.1]", "[[]",
 )  # fmt: skip
 
 
@@ -778,6 +783,71 @@ def test_explain_reads_whatever_is_typed(run: Run, folder: Path, monkeypatch: py
     assert all({"domain", "registrable_domain", "imitates", "how"} <= record.keys() for record in ran.records)
     assert all((record["domain"] is None) == (record["problem"] is not None) for record in ran.records)
     assert ran.records[2]["imitates"] == "digitalocean.com"
+
+
+class Unanswered:
+    """What a name server is to those who only want to know which questions reach it."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+
+    async def ask(self, where: tuple[str, int], name: str, kind: str, seconds: float) -> Answer:
+        self.names.add(name)
+        return Answer(Status.EMPTY, seconds=60) if kind == "MX" else unknown("SERVFAIL", 60)
+
+
+@pytest.fixture
+def unanswered(monkeypatch: pytest.MonkeyPatch) -> Unanswered:
+    nobody = Unanswered()
+    resolver = Resolver(["192.0.2.1"], ask=nobody.ask, deadline=60, budget=1_000)
+    monkeypatch.setattr("headerguard.config.Dns.resolver", lambda _: resolver)
+    return nobody
+
+
+def test_explain_asks_dns_about_no_more_than_it_can_hold(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, unanswered: Unanswered
+) -> None:
+    typed(monkeypatch, "\n".join(HOSTILE).encode())
+    ran = run("explain", "-", "--dns")
+    assert (ran.code, len(ran.records)) == (0, len(HOSTILE))
+    assert all((record["dns"] is None) == (record["problem"] is not None) for record in ran.records)
+    assert all(record["dns"]["unanswered"] for record in ran.records if record["dns"])
+    assert max(map(len, unanswered.names)) <= 253
+    assert all(
+        max(map(len, name.split("."))) <= 63 and name.isascii() and ".." not in name for name in unanswered.names
+    )
+    assert {"a.b.example", "xn--e28h.example"} <= unanswered.names
+
+
+@pytest.mark.parametrize("options", [(), ("--dns",)])
+def test_explain_tells_whatever_is_typed_in_lines(
+    run: Run, folder: Path, unanswered: Unanswered, options: tuple[str, ...]
+) -> None:
+    (folder / "known.txt").write_text("digitalocean.com\n")
+    told = 0
+    for name in (*HOSTILE, "\udcff.example"):
+        ran = run("explain", "--known", "known.txt", *options, "--", name)
+        if ran.code == 2:
+            assert "is neither a rule, nor an address, nor a domain" in ran.err
+            continue
+        told += 1
+        assert "   registrable domain   " in ran.out
+        assert ("   DNS, not known       " in ran.out) is bool(options)
+        assert all(sign.isprintable() or sign == "\n" for sign in ran.out)
+    assert told > len(HOSTILE) / 2
+    assert bool(unanswered.names) is bool(options)
+
+
+def test_what_is_odd_about_a_domain_is_that_of_an_address_there(run: Run) -> None:
+    for domain in ("a..test", "\u202egro.elpmaxe", "shop.example", f"{'a' * 64}.test", "123.456"):
+        records = [run("explain", "--format", "json", "--", name).records[0] for name in (domain, f"any@{domain}")]
+        assert records[0]["quality"] == records[1]["quality"]
+        assert records[0]["refusal"] == records[1]["refusal"]
+    assert "   email-validator      " in run("explain", "a..test").out
+    assert "   email-validator      " not in run("explain", "shop.test").out
+    assert run("explain", "shop.test", "--format", "json").records[0]["quality"] == [
+        "its domain is a special-use name, which receives no public mail (RFC 6761)"
+    ]
 
 
 # ---- rules, version --------------------------------------------------------------------------------------------------

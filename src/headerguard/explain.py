@@ -256,6 +256,7 @@ class Names:
         domain = address.domain if address else to_a_label(name.strip())
         if (address is None and not _is_host(domain)) or not domain:
             return self._refused(name)
+        anybody = address or Address("any", domain)  # what is odd about a domain is so for whoever is there
         registrable = self.suffixes.registrable_domain(domain)
         lists = [listed.name for listed in self.lists if registrable in listed or domain in listed]
         nearest = [] if "freemail" in lists else self._nearest(domain, registrable)
@@ -270,13 +271,13 @@ class Names:
             "unicode": Address("", domain).unicode.rpartition("@")[2],
             "registrable_domain": registrable,
             "registrable_domain_icann": self.suffixes.registrable_domain(domain, private=False),
-            "refusal": address.refusal if address else None,
+            "refusal": anybody.refusal,
             "known": None if self.known is None else registrable in self.known,
             "imitates": imitation.original if imitation else None,
             "how": str(imitation.how) if imitation else None,
             "nearest": [{"name": near.original, "how": str(near.how)} for near in nearest[:_PLACES]],
             "lists": lists,
-            "quality": list((address or Address("", domain)).quality),
+            "quality": list(anybody.quality),
             "flagged_by": list(_flagging(imitation, lists)),
             "seen": None if self.baseline is None else list(_seen(self.baseline, registrable)),
             "incidents": None if self.baseline is None else list(self._about(str(address) if address else domain)),
@@ -384,7 +385,7 @@ def name_text(record: Record, terminal: Terminal) -> Iterator[str]:
     yield f"   registrable domain   {visible(record['registrable_domain'])}"
     if record["registrable_domain_icann"] != record["registrable_domain"]:
         yield f"   by ICANN alone       {visible(record['registrable_domain_icann'])}"
-    if record["kind"] == "address":
+    if record["kind"] == "address" or record["refusal"]:
         yield f"   email-validator      {visible(record['refusal'] or 'takes it')}"
     if record["known"] is not None:
         yield f"   among known names    {'yes' if record['known'] else 'no'}"
