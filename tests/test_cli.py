@@ -656,6 +656,21 @@ def test_known_names_have_to_be_there(run: Run) -> None:
     assert (ran.code, ran.said) == (2, ["none.txt: cannot be read: No such file or directory"])
 
 
+def test_a_known_name_may_be_an_address_with_a_display_name(run: Run, folder: Path) -> None:
+    (folder / "known.txt").write_text("Jane Doe <jane@client.example>\n")
+    assert "among known names    yes" in run("explain", "client.example", "--known", "known.txt").out
+    assert (
+        "looks like           client.example (confusable)"
+        in run(*("explain", "c1ient.example", "--known", "known.txt")).out
+    )
+
+
+def test_an_account_as_a_whole_is_told_as_all_streams(run: Run) -> None:
+    out = run("explain", "shop.example", "-b", "baseline.json").out
+    assert "   baseline             bcc in all streams: 40 messages" in out
+    assert "account:" not in out
+
+
 def test_known_names_are_told(run: Run, folder: Path) -> None:
     (folder / "known.txt").write_text("shop.example\n")
     assert "among known names    yes" in run("explain", "a.shop.example", "--known", "known.txt").out

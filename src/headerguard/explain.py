@@ -242,7 +242,7 @@ class Names:
         self.suffixes, self.baseline = suffixes, baseline
         self.resolver, self.today = resolver, today
         self.lists = tuple(lists)
-        hosts = None if known is None else (name.strip().rpartition("@")[2] for name in known)
+        hosts = None if known is None else (name.strip().rstrip(">").rpartition("@")[2] for name in known)
         self.known = None if hosts is None else Lookalikes(hosts, suffixes)
         self.own = Lookalikes(own, suffixes)
         self.incidents: dict[str, list[Incident]] = {}
@@ -414,7 +414,8 @@ def _seen_text(seen: list[Record] | None) -> Iterator[str]:
     for place in seen[:_PLACES]:
         messages = f"{place['messages']:,} message{'' if place['messages'] == 1 else 's'}"
         days = f", {place['first_day']} to {place['last_day']}" if place["first_day"] else ""
-        yield f"   baseline             {place['role']} in {title(place['stream'])}: {messages}{days}"
+        where = "all streams" if place["stream"] == "account:" else title(place["stream"])
+        yield f"   baseline             {place['role']} in {where}: {messages}{days}"
     if len(seen) > _PLACES:
         yield f"                        and in {len(seen) - _PLACES:,} more places"
 
