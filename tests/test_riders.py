@@ -185,6 +185,31 @@ def test_one_recipient_more_is_found_on_the_first_message(more: str, who: str) -
     assert named & {"copy@arxxwalls.com", "copy@gmail.com", "jane@client-3.example"}
 
 
+@pytest.mark.parametrize(
+    ("history", "subject", "name", "found"),
+    [
+        (50, "Ein neuer Betreff", "", ["copy@arxxwalls.com"]),
+        (49, "Ein neuer Betreff", "", []),
+        (50, "Ein neuer Betreff", "X-PM-Tag: report\r\n", []),
+    ],
+    ids=["young subject", "young author", "new name"],
+)
+def test_mail_without_a_name_is_held_against_all_of_its_author(
+    history: int, subject: str, name: str, found: list[str]
+) -> None:
+    """Languages and names in the subject make many young streams of one routine; what has a name is another routine."""
+
+    def letter(number: int, subject: str, more: str = "") -> bytes:
+        to = f"To: jane@client-{number}.example\r\n"
+        return f"From: shop@shop.example\r\n{to}Subject: {subject}\r\n{more}\r\n".encode()
+
+    guard = Guard()
+    guard.learn(letter(number, "abcdefghij"[number % 10] * 5) for number in range(history))
+    more = f"Cc: copy@arxxwalls.com\r\n{name}"
+    report = guard.check(letter(99, subject, more))
+    assert [f.subject for f in report.findings if f.rule == "extra-recipient"] == found
+
+
 def observed(guard: Guard, octets: bytes) -> list[str]:
     """Whom the rules on shapes name in a message, which is learned."""
     shapes = ("extra-recipient", "exposed-recipients")

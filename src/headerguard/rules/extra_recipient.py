@@ -14,6 +14,9 @@ from headerguard.rule import Example, Known, Rule, author_mailbox, is_given_away
 _LINES = "From: shop@shop.example\nTo: jane@client.example{}\nX-MC-Template: receipt\n"
 _HISTORY = tuple(f"From: shop@shop.example\nTo: c{i}@client-{i}.example\nX-MC-Template: receipt\n" for i in range(20))
 
+_LONG = 50
+"""Messages of an author from which on they tell of a subject that holds too little itself."""
+
 
 @dataclass(frozen=True)
 class ExtraRecipient(Rule):
@@ -28,7 +31,8 @@ class ExtraRecipient(Rule):
     benign, or the shape; three parties that were one too many in To and Cc show a stream that is for groups. At the
     author's own domain a hidden one weighs MEDIUM. Who is at home with the author is no party; where he stands in To
     first, an outsider beside him is one too many if the stream never shows so many recipients. Where its domain alone
-    gives a hidden one away, `unfamiliar-blind-recipient` says it, and this rule is silent.
+    gives a hidden one away, `unfamiliar-blind-recipient` says it, and this rule is silent. Mail without a name, told
+    apart by its subject alone, is held against all mail of its author, if that are 50, while its subject is young.
 
     Why: mail to customers goes to a new domain every day, so that no domain is a surprise; a second recipient is. An
     archive gets a copy of everything, so that its vendor is no surprise; a second copy is.
@@ -65,7 +69,7 @@ class ExtraRecipient(Rule):
     def check(self, message: Message, known: Known) -> Iterator[Finding]:
         """Count where the stream has a shape; who is alone is never beyond it."""
         profile = known.profile
-        if profile is None or known.borrowed:
+        if profile is None or (known.borrowed and not _speaks_for_its_subjects(known, profile)):
             return
         if profile.limit(PARTIES, self.rare) is None and (
             not message.may_conceal or profile.limit(CONCEALED, self.rare) is None
@@ -150,6 +154,16 @@ class ExtraRecipient(Rule):
             layer=layer_of(culprit, message.stage),
             history=known.history(),
         )
+
+
+def _speaks_for_its_subjects(known: Known, profile: Profile) -> bool:
+    """Whether what all mail of an author never did tells something of a subject that is new.
+
+    Languages, variants and names make many subjects of one routine; a name that somebody gave is another routine.
+    """
+    if known.stream is None or known.level is None or known.stream.kind != "subject":
+        return False
+    return known.level.kind == "author" and bool(known.level.value) and profile.messages >= _LONG
 
 
 def _company_kept(message: Message, known: Known) -> Callable[[str], int]:
