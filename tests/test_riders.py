@@ -205,9 +205,10 @@ def test_mail_without_a_name_is_held_against_all_of_its_author(
 
     guard = Guard()
     guard.learn(letter(number, "abcdefghij"[number % 10] * 5) for number in range(history))
-    more = f"Cc: copy@arxxwalls.com\r\n{name}"
-    report = guard.check(letter(99, subject, more))
-    assert [f.subject for f in report.findings if f.rule == "extra-recipient"] == found
+    for more, rule in (("Cc", "extra-recipient"), ("Bcc", "unfamiliar-blind-recipient")):
+        report = guard.check(letter(99, subject, f"{more}: copy@arxxwalls.com\r\n{name}"))
+        named = [f.subject for f in report.findings if f.rule == rule and f.severity is Severity.HIGH]
+        assert [subject in "copy@arxxwalls.com" for subject in named] == [True] * len(found)
 
 
 def observed(guard: Guard, octets: bytes) -> list[str]:

@@ -41,6 +41,7 @@ STREET = (
     "pseudonym",
     "riders",
     "frequent",
+    "sibling",
     "novelty",
     "role_history",
     "profile",

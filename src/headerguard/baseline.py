@@ -17,13 +17,14 @@ from headerguard.address import BUNDLED, Address, SuffixList
 from headerguard.address_list import Tier
 from headerguard.crowds import ACCOUNTS_CAP, Crowds
 from headerguard.errors import BaselineError
-from headerguard.fields import Role
+from headerguard.fields import HIDDEN, Role
 from headerguard.frequent import Frequent
 from headerguard.horizon import HORIZON, recent
 from headerguard.lists import FREEMAIL
 from headerguard.message import Mark, Message, Sighting
 from headerguard.novelty import JUDGED, Novelty, shipped
 from headerguard.profile import (
+    APART,
     BROKEN,
     CONCEALED,
     FLAGGED,
@@ -37,8 +38,9 @@ from headerguard.profile import (
 )
 from headerguard.profile_record import MalformedError, mapping_at, profile_at, profile_record
 from headerguard.pseudonym import NULL_PATH, Pseudonyms, is_kept, of_this_process
-from headerguard.riders import MAILING, Riders, company_of, riders_at, riders_record
+from headerguard.riders import MAILING, Party, Riders, company_of, riders_at, riders_record
 from headerguard.role_history import ENOUGH, RoleHistory, day_at
+from headerguard.sibling import Siblings, outsiders_of
 from headerguard.stream import NAMED, Level
 from headerguard.traits import learned_of, stated_in
 
@@ -66,7 +68,7 @@ class Baseline:
 
     __slots__ = (
         "__weakref__", "_crowds", "_homes", "_lookalikes", "_seen_in_role", "_shown", "_turned",
-        "frequent", "horizon", "novelty", "pseudonyms", "riders", "streams",
+        "frequent", "horizon", "novelty", "pseudonyms", "riders", "siblings", "streams",
     )  # fmt: skip
 
     def __init__(self, key: bytes | None = None) -> None:
@@ -88,6 +90,8 @@ class Baseline:
         """Who was beside whom, by account and by stream that has a name."""
         self.frequent: dict[str | None, Frequent] = {}
         """Who comes most often, by account, since this process began."""
+        self.siblings = Siblings()
+        """Who got a copy of the messages that came lately, since this process began."""
         self._turned: dict[int, Profile] = {}  # by identity: those of whose roles any may have closed, opened or aged
         self._seen_in_role: set[str] | None = None
         self._shown: set[str] | None = None
@@ -157,6 +161,29 @@ class Baseline:
         for place in _company_places(account, stream):
             if place in self.riders:
                 yield self._riders_at(place)
+
+    def apart(
+        self, message: Message, stream: Level, profile: Profile | None, suffixes: SuffixList
+    ) -> tuple[frozenset[Party], int]:
+        """The parties that get a copy of a message that somebody unrelated got just before, and how many have so far.
+
+        Not those whom the `profile` has copied in secret before.
+        """
+        copies = self.siblings.earlier(message, stream.key)
+        here = self._unusual(message, profile, suffixes) if copies else frozenset()
+        found = [(new, len(new | one.apart)) for one in copies if (new := one.new(here))]
+        return max(found, key=lambda one: one[1], default=(frozenset(), 0))
+
+    def _unusual(self, message: Message, profile: Profile | None, suffixes: SuffixList) -> frozenset[Party]:
+        """The parties of a message without those that the stream has always copied in secret, as an archive."""
+        outsiders = outsiders_of(message, suffixes)
+        copied = [role for role in HIDDEN if role in profile.roles and profile.roles[role].addresses] if profile else ()
+        usual = {
+            recipient.address.canonical
+            for recipient in (message.recipients if copied and outsiders else ())
+            if profile and profile.knows_address(copied, self.pseudonym(Role.ENVELOPE, recipient.address))
+        }
+        return frozenset(party for key, party in outsiders.items() if key not in usual)
 
     def _riders_at(self, place: str) -> Riders:
         riders = self.riders.get(place)
@@ -253,8 +280,11 @@ class Baseline:
             usual = {name for key, name in company.shown.items() if key not in aside and name not in aside}
             roles[PARTIES] = {bucket(len(usual) or 1)}
             roles[CONCEALED] = {bucket(len(company.hidden))}
+            if copies := self.apart(message, levels[0], profiles[0], suffixes)[1]:
+                roles[APART] = {bucket(copies)}
         elif broken := {value for role, value in without if role == BROKEN}:
             roles[BROKEN] = broken
+        self.siblings.learn(message, levels[0].key, self._unusual(message, profiles[0], suffixes))
         if message.envelope is not None:
             roles[_ENVELOPE] = set()  # observed; that nobody was hidden in it is knowledge too
         addresses: dict[str, set[str]] = {}
@@ -546,7 +576,7 @@ def _messages(count: int) -> str:
     return f"{count:,} message" + ("" if count == 1 else "s")
 
 
-_COUNTED_AS = {PARTIES: "of unrelated parties", SHOWN: "shown", CONCEALED: "hidden"}
+_COUNTED_AS = {PARTIES: "of unrelated parties", SHOWN: "shown", CONCEALED: "hidden", APART: "with a copy apart"}
 
 
 def _counted(value: str, shape: str) -> str:

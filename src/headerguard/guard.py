@@ -48,6 +48,9 @@ _DELIVERED = "delivered copy: a Bcc field is removed before delivery, so its abs
 _OTHER_KEY = "the key under which the stream learned exact addresses is not here: they are not judged, domains are"
 _NO_DESTINATION = "no destination field: nobody in the envelope of this copy can be called hidden"
 
+_MANY_SUBJECTS = 50
+"""Messages of an author from which on they tell of a subject that holds too little itself."""
+
 _UNMET = {
     "envelope": "this copy came without its envelope",
     "complete envelope": "the envelope is not known to be complete, and no recipients were declared",
@@ -287,6 +290,8 @@ class Guard:
             level = following
         declared = self._declared(finest.name, intent)
         borrowed = level is not finest and not (finest.kind in NAMED and self.baseline.is_crowd(finest))
+        if borrowed and finest.kind == "subject" and level.value and profile and profile.messages >= _MANY_SUBJECTS:
+            borrowed = False  # languages, variants and names make many subjects of one routine
         judging = level if profile else None
         return finest, Known(
             profile,

@@ -19,6 +19,7 @@ from headerguard.role_history import CLOSED_VALUES, ENOUGH, NEVER, VALUES_CAP, R
 
 __all__ = [
     "ACCOUNT",
+    "APART",
     "BROKEN",
     "BUCKETS",
     "CONCEALED",
@@ -81,6 +82,9 @@ PARTIES = "parties"
 """Learned like a role: how many unrelated parties a message shows, as a bucket; one or none is "1"."""
 CONCEALED = "hidden"
 """Learned like a role: how many hidden recipients a message has that no alias stands for, as a bucket."""
+APART = "apart"
+"""Learned like a role, where there are any: how many unrelated parties got a copy of their own after the first, as a
+bucket."""
 SHOWN = "shown"
 """Learned like a role: how many recipients a message shows, as a bucket."""
 SEAL = "seal"
@@ -89,7 +93,7 @@ FLAGGED = {role: f"flagged {role}" for role in sorted(VISIBLE)}
 """Learned like a role: the registrable domains that were flagged in To and Cc, and so are not known there."""
 BROKEN = "broken shape"
 """Learned like a role: the parties that were flagged for being one more than the stream shows."""
-SHAPES = frozenset((PARTIES, CONCEALED, SHOWN))
+SHAPES = frozenset((PARTIES, CONCEALED, APART, SHOWN))
 """What is learned as a number of recipients."""
 
 
@@ -273,6 +277,15 @@ class Profile:
         """Whether so many recipients are more than the stream shows; see `limit`."""
         limit = self.limit(shape, rare)
         return limit is not None and BUCKETS.index(bucket(count)) >= BUCKETS.index(limit)
+
+    def divides(self, count: int, rare: int) -> bool:
+        """Whether so many copies of their own are nothing new: it has shown them, more than once in `rare` messages."""
+        history, messages = self.roles.get(APART), self.seen.count
+        if history is None or not history.values:
+            return messages < ENOUGH
+        least = BUCKETS.index(bucket(count))
+        more = sum(seen.count for value, seen in history.values.items() if BUCKETS.index(value) >= least)
+        return messages < rare or more * rare > messages
 
     def varied(self, role: Role) -> bool:
         """Whether a role has shown more domains than a closed one may."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from headerguard.profile import (
     ACCOUNT,
+    APART,
     BROKEN,
     BUCKETS,
     CONCEALED,
@@ -158,6 +159,7 @@ _KEPT_ROLES = frozenset(
         STREAM,
         PARTIES,
         CONCEALED,
+        APART,
         SHOWN,
         SEAL,
         BROKEN,

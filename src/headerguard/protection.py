@@ -83,7 +83,8 @@ def _shown(profile: Profile, baseline: Baseline, rate: float, declared: Declared
     ways = ["intent"] if declared.recipients is not None else _expected(declared, VISIBLE)
     limit = profile.limit(PARTIES, RARE)
     if limit:
-        ways.append(f"shape: never {limit} unrelated parties")
+        apart = "" if profile.divides(1, RARE) else ", not in copies of their own either"
+        ways.append(f"shape: never {limit} unrelated parties{apart}")
     ways.append("company: who is beside unrelated recipients again and again")
     novel = _novelty(profile, baseline, rate, [Role.TO, Role.CC])
     gap = ""

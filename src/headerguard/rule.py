@@ -92,8 +92,8 @@ class Known:
     baseline: Baseline
     """Everything learned."""
     borrowed: bool = False
-    """The level is the author of a named stream that holds too little itself: what other streams of the author never
-    did proves nothing about this one."""
+    """The level is the author of a stream that holds too little itself: what other streams of the author never did
+    proves nothing about this one. Not so where subjects alone tell streams apart, and the author holds enough."""
     suffixes: SuffixList = BUNDLED
     """The Public Suffix List in use."""
     stream: Level | None = None

@@ -10,12 +10,10 @@ from headerguard.message import Message, Recipient
 from headerguard.profile import CONCEALED, PARTIES, SHOWN, Profile
 from headerguard.riders import NOBODY, Party, Riders
 from headerguard.rule import Example, Known, Rule, author_mailbox, is_given_away, is_subscriber, layer_of
+from headerguard.sibling import outsiders_of
 
 _LINES = "From: shop@shop.example\nTo: jane@client.example{}\nX-MC-Template: receipt\n"
 _HISTORY = tuple(f"From: shop@shop.example\nTo: c{i}@client-{i}.example\nX-MC-Template: receipt\n" for i in range(20))
-
-_LONG = 50
-"""Messages of an author from which on they tell of a subject that holds too little itself."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +29,10 @@ class ExtraRecipient(Rule):
     benign, or the shape; three parties that were one too many in To and Cc show a stream that is for groups. At the
     author's own domain a hidden one weighs MEDIUM. Who is at home with the author is no party; where he stands in To
     first, an outsider beside him is one too many if the stream never shows so many recipients. Where its domain alone
-    gives a hidden one away, `unfamiliar-blind-recipient` says it, and this rule is silent. Mail without a name, told
-    apart by its subject alone, is held against all mail of its author, if that are 50, while its subject is young.
+    gives a hidden one away, `unfamiliar-blind-recipient` says it, and this rule is silent. A copy that shares its
+    Message-ID, the id that a server took it in under, or a Subject with a number of five digits with one of the minute
+    before, as far as the same process saw that, is of the same message: who is in it is one too many where the stream
+    neither shows so many parties nor divides messages into so many.
 
     Why: mail to customers goes to a new domain every day, so that no domain is a surprise; a second recipient is. An
     archive gets a copy of everything, so that its vendor is no surprise; a second copy is.
@@ -67,10 +67,14 @@ class ExtraRecipient(Rule):
     )
 
     def check(self, message: Message, known: Known) -> Iterator[Finding]:
-        """Count where the stream has a shape; who is alone is never beyond it."""
+        """Count where the stream has a shape; who is alone is beyond it only where another copy came before."""
         profile = known.profile
-        if profile is None or (known.borrowed and not _speaks_for_its_subjects(known, profile)):
+        if profile is None or known.borrowed:
             return
+        found = list(self._beyond(message, known, profile))
+        yield from found or self._apart(message, known, profile)
+
+    def _beyond(self, message: Message, known: Known, profile: Profile) -> Iterator[Finding]:
         if profile.limit(PARTIES, self.rare) is None and (
             not message.may_conceal or profile.limit(CONCEALED, self.rare) is None
         ):
@@ -85,6 +89,26 @@ class ExtraRecipient(Rule):
             yield from self._beside_a_colleague(message, known, company.shown)
         if profile.is_beyond(CONCEALED, len(company.hidden), self.rare):
             yield from self._hidden(message, known, company.hidden)
+
+    def _apart(self, message: Message, known: Known, profile: Profile) -> Iterator[Finding]:
+        """Those who get a copy of their own of a message that somebody unrelated got just before."""
+        if known.stream is None:
+            return
+        new, copies = known.baseline.apart(message, known.stream, profile, known.suffixes)
+        if not new or not profile.is_beyond(PARTIES, 1 + copies, self.rare) or profile.divides(copies, self.rare):
+            return
+        parties = outsiders_of(message, known.suffixes)
+        undeclared = [
+            recipient
+            for recipient in self._undeclared(message, known, parties)
+            if parties[recipient.address.canonical] in new and not known.hides(recipient, message)
+        ]
+        if undeclared:
+            culprit = undeclared[-1]
+            summary = (
+                f"{culprit.address} gets a copy of a message to somebody unrelated, which {known.level} never divides"
+            )
+            yield self._extra(message, known, culprit, undeclared, summary)
 
     def _beside(self, message: Message, known: Known, shown: Mapping[str, Party]) -> Iterator[Finding]:
         undeclared = self._undeclared(message, known, shown)
@@ -154,16 +178,6 @@ class ExtraRecipient(Rule):
             layer=layer_of(culprit, message.stage),
             history=known.history(),
         )
-
-
-def _speaks_for_its_subjects(known: Known, profile: Profile) -> bool:
-    """Whether what all mail of an author never did tells something of a subject that is new.
-
-    Languages, variants and names make many subjects of one routine; a name that somebody gave is another routine.
-    """
-    if known.stream is None or known.level is None or known.stream.kind != "subject":
-        return False
-    return known.level.kind == "author" and bool(known.level.value) and profile.messages >= _LONG
 
 
 def _company_kept(message: Message, known: Known) -> Callable[[str], int]:

@@ -1,0 +1,155 @@
+"""Copies of one message that a relay or a program writes for each recipient apart."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+
+import pytest
+
+from headerguard import Baseline, Envelope, Finding, Guard, Message, Severity
+from headerguard.profile import APART
+from headerguard.sibling import KEPT
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+STRANGER = "copy@arxxwalls.com"
+
+
+def copy(
+    number: int, to: str = "", *, seconds: int = 0, more: str = "", subject: str = "", name: str = "", taken: str = ""
+) -> bytes:
+    """The copy of a receipt for one of its recipients; what it shares with others is all that is given."""
+    own = f"m{number}.{to.replace('@', '.')}"
+    name, taken = name or own, taken or f"Q{own}"
+    lines = (
+        f"Received: from app.shop.example by out.esp.example with ESMTPS\r\n\tid {taken}; {format_datetime(NOON)}",
+        "From: shop@shop.example",
+        f"To: {to or f'jane@client-{number}.example'}",
+        f"Subject: {subject or 'Your receipt'}",
+        f"Date: {format_datetime(NOON + timedelta(minutes=5 * number, seconds=seconds))}",
+        f"Message-ID: <{name}@esp.example>",
+        "X-PM-Tag: receipt",
+    )
+    return ("\r\n".join(lines) + f"\r\n{more}\r\n").encode()
+
+
+def settled(count: int = 30) -> Guard:
+    """A guard that knows a stream in which every message has one recipient."""
+    guard = Guard()
+    for number in range(count):
+        guard.observe(copy(number))
+    return guard
+
+
+def extra(guard: Guard, octets: bytes, **more: object) -> list[Finding]:
+    """What is said of one recipient too many, which is learned."""
+    report = guard.observe(octets, **more)  # type: ignore[arg-type]
+    assert report.failures == ()
+    return [finding for finding in report.findings if finding.rule == "extra-recipient"]
+
+
+SHARED = [
+    {"name": "same"},
+    {"taken": "4bXy7Q1z9T"},
+    {"subject": "Your receipt 482913"},
+    {"subject": "=?utf-8?Q?Ihre_Best=C3=A4tigung_482913?="},
+]
+
+
+@pytest.mark.parametrize("shared", SHARED, ids=["message-id", "queue id", "number", "encoded number"])
+def test_who_gets_a_copy_apart_is_found_on_the_first_message(shared: dict[str, str]) -> None:
+    guard = settled()
+    assert extra(guard, copy(99, **shared)) == []  # type: ignore[arg-type]
+    (finding,) = extra(guard, copy(99, STRANGER, seconds=1, **shared))
+    assert (finding.subject, finding.severity) == (STRANGER, Severity.HIGH)
+    assert finding.evidence[0].text == STRANGER
+    (again,) = extra(guard, copy(100, STRANGER, **shared)) or extra(guard, copy(100, seconds=1, **shared))  # type: ignore[arg-type]
+    assert again.severity is Severity.HIGH  # it was not learned
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({}, {}),
+        ({"name": "same"}, {"name": "same", "seconds": 61}),
+        ({"name": "same"}, {"name": "same", "to": "joe@client-99.example"}),
+        ({"name": "same"}, {"name": "same", "to": "finance@shop.example"}),
+        ({"name": "same"}, {"name": "same", "to": "ann@arxxwalls.com", "more": "X-Original-To: team@else.example\r\n"}),
+        ({"taken": "15.20.7452.34"}, {"taken": "15.20.7452.34"}),
+        ({"subject": "Report 20260302"}, {"subject": "Report 20260302"}),
+        ({"subject": "Report 2026"}, {"subject": "Report 2026"}),
+    ],
+    ids=["nothing", "a minute later", "a colleague", "at home", "alias", "version", "day", "year"],
+)
+def test_what_is_no_copy_of_the_same_message_stays_silent(first: dict[str, str], second: dict[str, str]) -> None:
+    guard = settled()
+    extra(guard, copy(99, **first))  # type: ignore[arg-type]
+    assert extra(guard, copy(99, **{"to": STRANGER, "seconds": 1, **second})) == []  # type: ignore[arg-type]
+
+
+def test_a_declared_recipient_may_get_a_copy_apart() -> None:
+    guard = settled()
+    both = ["jane@client-99.example", STRANGER]
+    assert extra(guard, copy(99, name="same"), recipients=both) == []
+    assert extra(guard, copy(99, STRANGER, name="same"), recipients=both) == []
+
+
+def test_an_archive_may_get_a_copy_apart_in_any_order_and_a_second_one_not() -> None:
+    """Whom the stream has copied in secret before is no party."""
+    archive, guard = "audit@vault.example", Guard()
+    for number in range(30):
+        guard.observe(copy(number, more=f"Bcc: {archive}\r\n"))
+    for number, order in ((40, ("", archive)), (41, (archive, ""))):
+        assert [extra(guard, copy(number, to, name=f"same{number}")) for to in order] == [[], []]
+    found = [extra(guard, copy(42, to, name="same")) for to in (archive, "", "other@vault.example")]
+    assert [[f.subject for f in one] for one in found] == [[], [], ["other@vault.example"]]
+
+
+def test_a_stream_that_divides_its_messages_may_go_on_doing_so() -> None:
+    """What came in its first messages is its habit; one copy more than that is none until it is old."""
+    guard = Guard()
+    for number in range(30):
+        for to in ("", f"agent@agency-{number}.example"):
+            assert extra(guard, copy(number, to, name=f"same{number}")) == []
+    extra(guard, copy(99, name="same"))
+    assert extra(guard, copy(99, "agent@agency-99.example", name="same")) == []
+    assert extra(guard, copy(99, STRANGER, name="same")) == []
+    for number in range(100, 1_100):
+        guard.observe(copy(number))
+    extra(guard, copy(2_000, name="x"))
+    assert extra(guard, copy(2_000, "agent@agency-99.example", name="x")) == []
+    assert [f.subject for f in extra(guard, copy(2_000, STRANGER, name="x"))] == [STRANGER]
+
+
+def test_where_one_message_shows_several_parties_copies_may_go_to_as_many() -> None:
+    guard = Guard()
+    for number in range(60):
+        guard.observe(copy(number, more=f"Cc: agent@agency-{number}.example\r\n" if number % 3 else ""))
+    for to in ("", STRANGER):
+        assert extra(guard, copy(99, to, name="same")) == []
+
+
+def test_how_a_stream_divides_messages_is_kept(tmp_path: Path) -> None:
+    guard = Guard()
+    for number in range(3):
+        for to in ("", "agent@agency.example"):
+            guard.observe(copy(number, to, name=f"same{number}"))
+    guard.baseline.save(tmp_path / "baseline.json")
+    loaded = Baseline.load(tmp_path / "baseline.json")
+    for baseline, count in ((loaded, 3), (loaded.merge(guard.baseline), 6)):
+        values = baseline.streams["-/tag:receipt"].roles[APART].values or {}
+        assert {value: seen.count for value, seen in values.items()} == {"1": count}
+
+
+def test_no_more_is_remembered_than_so_many_ids() -> None:
+    baseline = Baseline()
+    for number in range(KEPT // 2 + 10):
+        baseline.learn(Message.from_bytes(copy(number, "jane@client.example"), Envelope("", ("jane@client.example",))))
+    assert len(baseline.siblings) == KEPT
+
+
+def test_a_copy_without_a_date_is_of_no_message() -> None:
+    guard = settled()
+    copies = [copy(99, to, name="same").replace(b"\r\nDate:", b"\r\nX-Date:") for to in ("", STRANGER)]
+    assert [extra(guard, octets) for octets in copies] == [[], []]
