@@ -113,8 +113,16 @@ class Field:
     def text(self) -> str:
         """The value for people: unfolded (RFC 5322 section 2.2.3), words decoded (RFC 2047), UTF-8 (RFC 6532)."""
         value = self.octets.partition(b":")[2] if self.name else self.octets
-        unfolded = re.sub(r"\r?\n(?=[ \t])", "", value.decode("latin-1")).strip(" \t\r\n")
-        return decode_words(decode_octets(unfolded))
+        return _text(value.decode("latin-1"))
+
+
+_FOLDED = re.compile(r"\r?\n(?=[ \t])")
+
+
+def _text(value: str) -> str:
+    """A value, an octet a character, for people."""
+    unfolded = _FOLDED.sub("", value) if "\n" in value else value
+    return decode_words(decode_octets(unfolded.strip(" \t\r\n")))
 
 
 # One physical field: a clean name with its colon, or nothing; then the rest of the line and its continuation lines.
@@ -291,6 +299,12 @@ class Header:
         if wanted not in self.names:
             return ()
         return tuple([self.field(line) for line in self.lines if line[0] == wanted])
+
+    def texts(self, name: str) -> list[str]:
+        """The value of every field of a name (lower case) in order, for people, as `Field.text` gives it."""
+        if name not in self.names:
+            return []
+        return [_text(self.text[line[2] : line[3]]) for line in self.lines if line[0] == name]
 
     def raw(self, name: str) -> str | None:
         """The value of the first field of a name (lower case) as it stands, an octet a character; None for none."""

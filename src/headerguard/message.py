@@ -410,16 +410,15 @@ class Message:
         """Whether it is a report (RFC 6522) or an automatic answer (RFC 3834), which go to whoever wrote first."""
         if self.has_null_path:
             return True
-        if any(field.text.strip().lower().startswith("auto-replied") for field in self.header.all("auto-submitted")):
+        if any(text.strip().lower().startswith("auto-replied") for text in self.header.texts("auto-submitted")):
             return True
-        types = self.header.all("content-type") if "content-type" in self.names else ()
-        return any(field.text.strip().lower().startswith("multipart/report") for field in types)
+        return any(text.strip().lower().startswith("multipart/report") for text in self.header.texts("content-type"))
 
     @property
     def correlation(self) -> tuple[str, ...]:
         """The ids that join copies of one logical message: those of the record, Message-ID, the queue id."""
         ids = list(self.record.ids) if self.record else []
-        ids += [found.text.strip("<> ") for found in self.header.all("message-id")]
+        ids += [text.strip("<> ") for text in self.header.texts("message-id")]
         if self.envelope and self.envelope.queue_id:
             ids.append(self.envelope.queue_id)
         return tuple(dict.fromkeys(filter(None, ids)))
@@ -455,8 +454,8 @@ class Message:
     @property
     def subject(self) -> str:
         """The first Subject, decoded, for people; "" for none."""
-        fields = self.header.all("subject")
-        return fields[0].text if fields else self.record.subject if self.record else ""
+        subjects = self.header.texts("subject")
+        return subjects[0] if subjects else self.record.subject if self.record else ""
 
     def __repr__(self) -> str:
         """Say what kind of copy it is, never who is in it."""
