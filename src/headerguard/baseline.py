@@ -39,8 +39,9 @@ from headerguard.profile import (
 from headerguard.profile_record import MalformedError, mapping_at, profile_at, profile_record
 from headerguard.pseudonym import NULL_PATH, Pseudonyms, is_kept, of_this_process
 from headerguard.riders import MAILING, Party, Riders, company_of, riders_at, riders_record
+from headerguard.riders import MAILING, Party, Riders, company_of, riders_at, riders_record
 from headerguard.role_history import ENOUGH, RoleHistory, day_at
-from headerguard.sibling import Siblings, outsiders_of
+from headerguard.sibling import Siblings
 from headerguard.stream import NAMED, Level
 from headerguard.traits import learned_of, stated_in
 
@@ -169,21 +170,10 @@ class Baseline:
 
         Not those whom the `profile` has copied in secret before.
         """
-        copies = self.siblings.earlier(message, stream.key)
-        here = self._unusual(message, profile, suffixes) if copies else frozenset()
-        found = [(new, len(new | one.apart)) for one in copies if (new := one.new(here))]
-        return max(found, key=lambda one: one[1], default=(frozenset(), 0))
-
-    def _unusual(self, message: Message, profile: Profile | None, suffixes: SuffixList) -> frozenset[Party]:
-        """The parties of a message without those that the stream has always copied in secret, as an archive."""
-        outsiders = outsiders_of(message, suffixes)
         copied = [role for role in HIDDEN if role in profile.roles and profile.roles[role].addresses] if profile else ()
-        usual = {
-            recipient.address.canonical
-            for recipient in (message.recipients if copied and outsiders else ())
-            if profile and profile.knows_address(copied, self.pseudonym(Role.ENVELOPE, recipient.address))
-        }
-        return frozenset(party for key, party in outsiders.items() if key not in usual)
+        of = self.pseudonyms.of_text
+        usual = (lambda key: profile.knows_address(copied, of(key))) if profile and copied else None
+        return self.siblings.apart(message, stream.key, suffixes, usual)
 
     def _riders_at(self, place: str) -> Riders:
         riders = self.riders.get(place)
@@ -284,7 +274,7 @@ class Baseline:
                 roles[APART] = {bucket(copies)}
         elif broken := {value for role, value in without if role == BROKEN}:
             roles[BROKEN] = broken
-        self.siblings.learn(message, levels[0].key, self._unusual(message, profiles[0], suffixes))
+        self.siblings.learn(message, levels[0].key, suffixes)
         if message.envelope is not None:
             roles[_ENVELOPE] = set()  # observed; that nobody was hidden in it is knowledge too
         addresses: dict[str, set[str]] = {}

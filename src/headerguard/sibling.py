@@ -9,9 +9,8 @@ or a code. Who gets such a copy is remembered for so long. Every process remembe
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import NamedTuple
 
 from headerguard.address import SuffixList
@@ -27,8 +26,10 @@ KEPT = 4096
 """Ids that are remembered, the latest."""
 SPAN = timedelta(minutes=1)
 """How far apart the copies of one message are at most, by their Date."""
-_SERVERS = 8
-"""Received fields that are looked into, the lowest: what came before the server that divides is the same in all."""
+_TELLING = frozenset(("message-id", "subject", "received"))
+"""Fields that hold what is of one message alone."""
+_MOST = 16
+"""Of these, how many are looked into, the lowest: what came before the server that divides is the same in all."""
 _LONG = 500
 """Characters that are looked into of a field."""
 _TAKEN = re.compile(
@@ -41,18 +42,12 @@ _NUMBER = re.compile(r"(?<!\d)(?!(?:19|20)\d{6}(?!\d))\d{5,}")
 
 
 class Copies(NamedTuple):
-    """Who got the copies of one message, by what they share."""
+    """The copies of one message, by what they share."""
 
     date: datetime
     """Of the first."""
-    meant: frozenset[Party]
-    """Who is in the first copy that somebody unrelated to the author is in."""
-    apart: frozenset[Party]
-    """Who else got one, unrelated to these."""
-
-    def new(self, here: frozenset[Party]) -> frozenset[Party]:
-        """Who of those in another copy is in none so far; nobody where this is the first."""
-        return here - self.meant - self.apart if self.meant else _NOBODY
+    outsiders: tuple[Mapping[str, Party], ...]
+    """Who is in each of them, see `outsiders_of`."""
 
 
 _NOBODY: frozenset[Party] = frozenset()
@@ -71,29 +66,45 @@ class Siblings:
         """How many ids are remembered."""
         return len(self._copies)
 
-    def earlier(self, message: Message, stream: str) -> list[Copies]:
-        """What is known of the copies that came before this one, by each of the ids that it shares with them."""
-        found, date = [], message.date
+    def apart(
+        self, message: Message, stream: str, suffixes: SuffixList, usual: Callable[[str], bool] | None = None
+    ) -> tuple[frozenset[Party], int]:
+        """The parties in this copy that are unrelated to those of the copies before, and how many there are so far.
+
+        None where it is the first that anybody is in. `usual` tells the canonical addresses that are nobody.
+        """
+        most: tuple[frozenset[Party], int] = (_NOBODY, 0)
+        for copies in self._earlier(message, stream):
+            *before, here = (_parties(one, usual) for one in (*copies.outsiders, outsiders_of(message, suffixes)))
+            meant = next(filter(None, before), here)
+            others = _NOBODY.union(*before) - meant
+            if new := here - meant - others:
+                most = max(most, (new, len(new | others)), key=lambda one: one[1])
+        return most
+
+    def _earlier(self, message: Message, stream: str) -> Iterator[Copies]:
+        """The copies that came before this one, by each of the ids that it shares with them."""
+        date = message.date
         for id_ in message.fact(_ids_of, None) if date else ():
             known = self._copies.get((stream, id_))
             if known is not None and date is not None and abs(date - known.date) <= SPAN:
-                found.append(known)
-        return found
+                yield known
 
-    def learn(self, message: Message, stream: str, here: frozenset[Party]) -> None:
-        """Remember a copy, and the parties in it."""
-        date = message.date
-        if date is None:
+    def learn(self, message: Message, stream: str, suffixes: SuffixList) -> None:
+        """Remember a copy, and who is in it."""
+        date, copies = message.date, self._copies
+        outsiders = outsiders_of(message, suffixes) if date else None
+        if date is None or not outsiders:
             return
         for id_ in message.fact(_ids_of, None):
-            known = self._copies.pop((stream, id_), None)
-            if known is None or not known.meant or abs(date - known.date) > SPAN:
-                known = Copies(date, here, _NOBODY)
-            elif len(known.apart) < MAILING:
-                known = known._replace(apart=known.apart | known.new(here))
-            self._copies[stream, id_] = known
-        while len(self._copies) > KEPT:
-            del self._copies[next(iter(self._copies))]
+            known = copies.pop((stream, id_), None)
+            if known is None or abs(date - known.date) > SPAN:
+                known = Copies(date, (outsiders,))
+            elif len(known.outsiders) < MAILING:
+                known = Copies(known.date, (*known.outsiders, outsiders))
+            copies[stream, id_] = known
+        while len(copies) > KEPT:
+            del copies[next(iter(copies))]
 
 
 def outsiders_of(message: Message, suffixes: SuffixList) -> dict[str, Party]:
@@ -108,29 +119,36 @@ def _outsiders_of(message: Message, suffixes: SuffixList) -> dict[str, Party]:
     found: dict[str, Party] = {}
     if "x-original-to" in message.names or len(message.recipients) > MAILING:
         return found
-    home = {suffixes.registrable_domain(s.address.domain) for s in message.sightings_of((Role.FROM,))}
+    registrable = suffixes.registrable_domain
+    home = {registrable(s.address.domain) for s in message.sightings_of((Role.FROM,))}
     for recipient in message.recipients:
-        domain = suffixes.registrable_domain(recipient.address.domain)
-        if domain not in home and recipient.tier is not Tier.CANDIDATE and not message.is_expanded(recipient):
+        domain = registrable(recipient.address.domain)
+        if domain not in home and recipient.tier is not Tier.CANDIDATE and recipient.original is None:
             key = recipient.address.canonical
             found[key] = key if domain in FREEMAIL else domain
     return found
 
 
+def _parties(outsiders: Mapping[str, Party], usual: Callable[[str], bool] | None) -> frozenset[Party]:
+    return frozenset(party for key, party in outsiders.items() if usual is None or not usual(key))
+
+
 def _ids_of(message: Message, _: None) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(islice(_found_ids(message), 2 * _SERVERS)))
-
-
-def _found_ids(message: Message) -> Iterator[str]:
     """What a copy holds that is of one message alone."""
-    subject = message.subject[:_LONG]
-    if _NUMBER.search(subject):
-        author = next(iter(message.sightings_of((Role.FROM,))), None)
-        yield f"subject {author.address.key if author else ''} {subject}"
-    text, names = message.header.text, message.names
-    lines = [line for line in message.header.lines if line.name == "received"] if "received" in names else []
-    for line in lines[-_SERVERS:]:
-        taken = _TAKEN.search(text, line.value, min(line.end, line.value + _LONG))
-        if taken and not _VERSION.fullmatch(taken[2]):
-            yield f"by {taken[1].lower()} {taken[2]}"
-    yield from (f"id {text[:_LONG]}" for text in message.correlation)
+    record, envelope, text = message.record, message.envelope, message.header.text
+    found = [f"id {id_[:_LONG]}" for id_ in record.ids[:_MOST]] if record else []
+    if envelope and envelope.queue_id:
+        found.append(f"id {envelope.queue_id[:_LONG]}")
+    for line in [line for line in message.header.lines if line[0] in _TELLING][-_MOST:]:
+        name, value = line.name, text[line.value : min(line.end, line.value + _LONG)].strip(" \t\r\n")
+        if name == "message-id":
+            found.append(f"id {value.strip('<>')}")
+        elif name == "subject":
+            if "=?" in value:
+                value = message.subject[:_LONG]
+            if _NUMBER.search(value):
+                author = next(iter(message.sightings_of((Role.FROM,))), None)
+                found.append(f"subject {author.address.key if author else ''} {value}")
+        elif (taken := _TAKEN.search(value)) and not _VERSION.fullmatch(taken[2]):
+            found.append(f"by {taken[1].lower()} {taken[2]}")
+    return tuple(dict.fromkeys(found))
