@@ -5,7 +5,8 @@
 The pairs are those of Unicode's confusables.txt (UTS #39), read through ICU's SpoofChecker, which carries that file.
 Where the prototype there is no ASCII letter, two more places are asked: the capital of the letter, and its Unicode name
 ("LATIN SMALL LETTER B WITH HOOK" looks like b). What compatibility and case folding or the removal of combining marks
-does at run time anyway is left out.
+does at run time anyway is left out; what they would make another letter of stands there as it looks before them (the
+lunate sigma looks like c, and folds to a sigma, which looks like o).
 """
 
 import re
@@ -28,9 +29,11 @@ UNMAPPED = {
     "\N{LATIN SMALL LETTER KRA}": "k",
 }
 """Seen in lists of imitations and by none of the three ways."""
+ONE = str.maketrans("i10", "llo")
+"""Letters and digits that are one to whoever reads the table."""
 HEAD = """\
-# Characters that look like others, after compatibility and case folding and without combining marks: what they look
-# like, a space, the characters. Written by scripts/confusables.py; not to be edited.
+# Characters that look like others, before and after compatibility and case folding: what they look like, a space, the
+# characters. Written by scripts/confusables.py; not to be edited.
 # Source: confusables.txt (UTS #39) of Unicode {}, as ICU {} carries it; names and capitals: Unicode {}
 # Licence: Unicode-3.0 (https://www.unicode.org/license.txt), Copyright 1991-2022 Unicode, Inc."""
 
@@ -57,12 +60,17 @@ def prototype(char: str) -> str:
 
 def main() -> None:
     """Write the table."""
-    chars = (chr(code) for code in range(0x80, sys.maxunicode + 1))
-    usual = (c for c in chars if unicodedata.category(c)[0] in "LNPS" and folded(c) == c)
+    chars = [c for c in map(chr, range(0x80, sys.maxunicode + 1)) if unicodedata.category(c)[0] in "LNPS"]
+    usual = [c for c in chars if folded(c) == c]
+    changed = [c for c in chars if c == c.lower() and folded(c) != c]
     table = {c: p for c in usual if (p := prototype(c)) != c and p}
     for char in table:  # a prototype may have one of its own
         for _ in range(4):
             table[char] = "".join(table.get(c, c) for c in table[char])
+    for char in changed:
+        usually = "".join(table.get(c, c) for c in folded(char))
+        if PLAIN.fullmatch(before := prototype(char)) and before.translate(ONE) != usually.translate(ONE):
+            table[char] = before
     looks: dict[str, list[str]] = {}
     for char, target in table.items():
         if PLAIN.fullmatch(target) or not (target.isascii() or target == char):

@@ -77,6 +77,7 @@ IMITATIONS = {
     "hp.test": ("hp.example", How.SUFFIX),
     "h-p.example": ("hp.example", How.HYPHEN),
     "hpexample.com": ("hp.example", How.DOT),
+    "xn--lx-wfc.example": ("icx.example", How.CONFUSABLE),  # a lunate sigma, which folds to what looks like o
 }
 
 
@@ -175,7 +176,16 @@ def test_of_two_known_names_under_other_suffixes_the_one_under_the_suffix_of_the
     assert names.imitated("rippl.ing.com") == Imitation("rippling.com", How.DOT)
 
 
-@pytest.mark.parametrize("text", ["\u0430\u0440\u0440\u04cf\u0435", "\U0001d41a\uff50p\u013a\u00e9", "a\u200bpple"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\u0430\u0440\u0440\u04cf\u0435",
+        "\U0001d41a\uff50p\u013a\u00e9",
+        "a\u200bpple",
+        "\u1fb3pple",  # a letter with an iota beneath, which folds to two letters
+        "app\uffe8e",
+    ],
+)
 def test_a_skeleton_is_what_a_reader_takes_a_text_for(text: str) -> None:
     assert skeleton(text).replace("i", "l") == "apple"
 

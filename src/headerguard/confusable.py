@@ -36,9 +36,10 @@ def skeleton(text: str) -> str:
     """The letters that a reader takes a text for; two texts with one skeleton look alike. Never raises."""
     if text.isascii():
         return text.lower()
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    looks = _looks()  # before it is folded, too: a lunate sigma looks like c, and what it folds to like o
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text.translate(looks)).casefold())
     bare = "".join(c for c in unicodedata.normalize("NFD", folded) if unicodedata.category(c)[0] not in "MC")
-    return bare.translate(_looks())
+    return bare.translate(looks)
 
 
 def key_of(label: str) -> str:
