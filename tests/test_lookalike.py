@@ -13,6 +13,7 @@ KNOWN = (
     "digitalocean.com", "apple.com", "paypal.com", "modern-house.example", "wells.example", "deutsche-bank.de",
     "shop.co.uk", "adyen.com", "dhl.com", "mail.example", "clandestine.example", "b\u00fccher.example",
     "kpn.example", "hp.example", "icx.example", "500px.example", "duke-energy.example", "tesla.example", "linux.example", "pnnl.example",
+    "kone.com",
 )  # fmt: skip
 
 
@@ -51,7 +52,15 @@ IMITATIONS = {
     "my-digitalocaen-account.com": ("digitalocean.com", How.WORD),
     "deutsche-online.de": ("deutsche-bank.de", How.WORD),
     "digitalocean-com.arxxwalls.com": ("digitalocean.com", How.SUBDOMAIN),
-    "dhk.com": ("dhl.com", How.SUBSTITUTION),
+    "kon.example": ("kpn.example", How.SUBSTITUTION),
+    "k\u043exe.com": ("kone.com", How.SUBSTITUTION),  # no name has a letter of another script by chance
+    "kine.com": ("kone.com", How.SUBSTITUTION),
+    "koe.com": ("kone.com", How.OMISSION),
+    "rnail.example": ("mail.example", How.CONFUSABLE),
+    "m-ail.example": ("mail.example", How.HYPHEN),  # chance hardly makes these, be the name a common word
+    "mial.example": ("mail.example", How.TRANSPOSITION),
+    "maiil.example": ("mail.example", How.REPETITION),
+    "mail-billing.example": ("mail.example", How.WORD),
     "hdl.com": ("dhl.com", How.TRANSPOSITION),
     "dhlz.com": ("dhl.com", How.INSERTION),
     "dhl-billing.com": ("dhl.com", How.WORD),
@@ -94,7 +103,14 @@ def test_an_imitation_is_told_with_its_original(names: Lookalikes, stranger: str
         "news.digitalocean.com",
         "xn--bcher-kva.example",
         "arxxwalls.com",
-        "dhx.com",  # three letters are alike by chance: x is far from l on every keyboard
+        "dhk.com",  # three letters under .com are somebody's, whichever they are
+        "hl.com",
+        "koxe.com",
+        "kpx.example",  # three letters are alike by chance: x is far from n on every keyboard
+        "tesla.edu",  # who has a name there was asked who he is
+        "one.com",  # a word by itself, if one letter from a name
+        "adyenbilling.test",  # two words, and another suffix
+        "healthlicx.example",  # l is no number behind a word, though it looks like 1
         "dphl.com",
         "dh1s.com",  # a letter that looks alike and one more
         "dhk.test",  # a slip and another suffix

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from functools import lru_cache
-from itertools import takewhile
+from itertools import accumulate
 from math import ceil, log2
 from typing import NamedTuple
 
@@ -63,8 +63,6 @@ class Imitation(NamedTuple):
 _LABEL = 63
 _ALPHABET = "abcdefghjklmnopqrstuvwxyz23456789"
 """What is left of letters and digits once those that look alike are one."""
-_DIGITS = frozenset("lo23456789")
-"""What a digit is in a key."""
 _NUMBERED = 4
 """Letters of a common word that is one with a number behind it, too: login1, invoice2026."""
 _NUMBER = re.compile(r"(?<=[a-z-])\d+(?=\.)|(?<=-)[a-z](?=[.-])")
@@ -88,11 +86,10 @@ def is_common(word: str) -> bool:
     return key_of(word) in _words()
 
 
-def _tells_nobody(key: str) -> bool:
-    """Whether a key is that of a common word, with a number behind it or not."""
-    ends = range(len(key) - 1, _NUMBERED - 1, -1)
-    numbers = takewhile(lambda end: key[end] in _DIGITS, ends)
-    return key in _words() or any(key[:end] in _words() for end in numbers)
+def _tells_nobody(text: str) -> bool:
+    """Whether a part of a name, as it is read, is a common word, with a number behind it or not."""
+    bare = text.rstrip("0123456789")
+    return is_common(text) or (len(bare) >= _NUMBERED and is_common(bare))
 
 
 _NEEDED = {
@@ -116,15 +113,22 @@ _FEW, _EXTRA = 250, 4
 _TELLING = 3
 """Letters of the part of a name of several words that tells it when another part was replaced, at least; twice as many
 for a part that is a common word."""
+_CROWDED, _SHORT = frozenset(("com", "edu", "net", "org")), 3
+"""Top levels under which nearly every name of so many letters is somebody's, so that a letter left out or another one
+mostly leads to a stranger who has a right to it."""
+_VETTED = frozenset(("edu", "gov", "int", "mil"))
+"""Top levels whose registries ask who somebody is: nobody gets a name there to imitate one from elsewhere."""
+_FOREIGN = -2
+"""Letters more, where the stranger has letters of another script: hardly any name has them by chance."""
 _REMEMBERED = 4_096
 """Strangers whose answer is remembered until a name is added: the same ones come again."""
-_UNLIKE = 2
-"""Letters more, where the likeness is a loose one: a letter from the other end of the keyboard, a slip on top of
-letters that look alike."""
+_UNLIKE, _FAR = 2, 3
+"""Letters more, where the likeness is a loose one, such as a slip on top of letters that look alike, and where a letter
+from the other end of the keyboard replaces one."""
 _ELSEWHERE = {How.WORD: 2}
 """Letters more under another suffix too, by the way; 5 for the others."""
-_COMMON = {How.SUFFIX: 4, How.HYPHEN: 3, How.CONFUSABLE: 1, How.WORD: 4}
-"""Letters more, where the known name is a word that stands in many names; 2 for the other ways."""
+_COMMON = {How.SUFFIX: 4, How.WORD: 3, How.INSERTION: 2}
+"""Letters more, where the known name is a word that stands in many names; 1 for the other ways."""
 
 
 class _Suspicion(NamedTuple):
@@ -204,7 +208,7 @@ class Lookalikes:
         if not self._by_key or registrable in self:
             return []
         stranger = _Stranger(domain, registrable)
-        extra = min(_EXTRA, max(0, ceil(log2(self._count / _FEW)))) if stranger.label.isascii() else -1
+        extra = min(_EXTRA, max(0, ceil(log2(self._count / _FEW)))) if stranger.label.isascii() else _FOREIGN
         telling = [found for found in self._suspicions(stranger) if -found.size >= found.need + extra]
         return [found for found in telling if not stranger.stands_beside(found.name)]
 
@@ -217,8 +221,9 @@ class Lookalikes:
         alike = list(self._alike(stranger)) if key else []
         yield from alike
         if key and not any(-found.size >= found.need for found in alike):
-            yield from self._slips(key, stranger.plain, stranger.suffix)
-            yield from self._similar(key, stranger.suffix)
+            loose = _UNLIKE if key in _words() else 0  # a word by itself is rarely meant to be another one
+            yield from self._slips(key, stranger.plain, stranger.suffix, loose)
+            yield from self._similar(key, stranger.suffix, loose)
             yield from self._extended(stranger)
 
     def _named(self, key: str, how: How, suffix: str, loose: int = 0) -> Iterator[_Suspicion]:
@@ -293,7 +298,7 @@ class Lookalikes:
                 ours, theirs = _difference(plain, _plain(suspicion.name))
                 far = how is How.SUBSTITUTION and ours + theirs not in neighbours()
                 more = len(ours) + len(theirs) > 2 and ours != theirs[::-1]
-                yield suspicion._replace(need=suspicion.need + _UNLIKE * (far + more))
+                yield suspicion._replace(need=suspicion.need + _FAR * far + _UNLIKE * more)
 
     def _similar(self, key: str, suffix: str, loose: int = 0) -> Iterator[_Suspicion]:
         """Up to two letters replaced with similar ones."""
@@ -308,12 +313,12 @@ class Lookalikes:
 
     def _extended(self, stranger: _Stranger) -> Iterator[_Suspicion]:
         """A known name with something before or behind it."""
-        key, suffix = stranger.key, stranger.suffix
+        key, suffix, letters = stranger.key, stranger.suffix, stranger.letters
         for cut in range(2, len(key) - 1):
             joined = cut not in stranger.hyphens
-            for part, rest in ((key[:cut], key[cut:]), (key[cut:], key[:cut])):
-                if part in self._by_key:
-                    yield from self._named(part, How.WORD, suffix, _looseness(part, rest, joined))
+            for part, rest in ((key[:cut], letters[cut:]), (key[cut:], letters[:cut])):
+                for found in self._named(part, How.WORD, suffix, _looseness(part, rest, joined)):
+                    yield found._replace(need=found.need + (joined and found.elsewhere))  # two words of a language
         yield from self._flat(key, How.DOT, suffix)
         if stranger.hyphens:
             yield from self._among_words(stranger)
@@ -346,8 +351,12 @@ def _suspicion(name: str, how: How, suffix: str, loose: int = 0) -> _Suspicion:
     need = _NEEDED[how] + loose
     if elsewhere and how is not How.SUFFIX:
         need += _ELSEWHERE.get(how, 5)
+    if suffix in _CROWDED and how in (How.SUBSTITUTION, How.OMISSION) and _size(name) <= _SHORT:
+        need += 1
+    if elsewhere and suffix in _VETTED:
+        need += _LABEL  # no name has as many
     if _key_of(name) in _words():
-        need += _COMMON.get(how, 2)
+        need += _COMMON.get(how, 1)
     return _Suspicion(need, elsewhere, -_size(name), name, how)
 
 
@@ -381,7 +390,7 @@ def _behind_words(label: str) -> Iterator[str]:
     yield label
     while "-" in label:
         word, _, label = label.partition("-")
-        if not _tells_nobody(key_of(word)):
+        if not _tells_nobody(word):
             return
         yield label
 
@@ -389,7 +398,7 @@ def _behind_words(label: str) -> Iterator[str]:
 def _without_words(label: str) -> str:
     """A label without the common words in front and behind."""
     tokens = label.split("-")
-    telling = [index for index, token in enumerate(tokens) if not _tells_nobody(key_of(token))]
+    telling = [index for index, token in enumerate(tokens) if not _tells_nobody(token)]
     return "-".join(tokens[telling[0] : telling[-1] + 1]) if telling else ""
 
 
@@ -416,18 +425,19 @@ def _size(name: str) -> int:
 class _Stranger:
     """A domain, cut as it is compared."""
 
-    __slots__ = ("hyphens", "key", "label", "labels", "plain", "row", "suffix", "tokens")
+    __slots__ = ("hyphens", "key", "label", "labels", "letters", "plain", "row", "suffix", "tokens")
 
     def __init__(self, domain: str, registrable: str) -> None:
         self.labels = skeleton(shown(domain)).split(".")
         label, _, suffix = registrable.partition(".")
         self.label = shown(label) if len(label) <= _LABEL else ""
         self.suffix = skeleton(shown(suffix))
-        self.tokens = [key_of(token) for token in self.label.split("-")]
-        self.key = "".join(self.tokens)
+        self.key = key_of(self.label)
         self.plain = skeleton(self.label)
+        self.tokens = self.plain.split("-")
+        self.letters = self.plain.replace("-", "").replace("_", "")
         self.row = _NUMBER.sub("0", registrable)
-        self.hyphens = {sum(map(len, self.tokens[: i + 1])) for i in range(len(self.tokens) - 1)}
+        self.hyphens = set(accumulate(len(token.replace("_", "")) for token in self.tokens[:-1]))
 
     def stands_beside(self, name: str) -> bool:
         """Whether a name differs in its last number alone: one more of a row of them."""
