@@ -13,7 +13,7 @@ KNOWN = (
     "digitalocean.com", "apple.com", "paypal.com", "modern-house.example", "wells.example", "deutsche-bank.de",
     "shop.co.uk", "adyen.com", "dhl.com", "mail.example", "clandestine.example", "b\u00fccher.example",
     "kpn.example", "hp.example", "icx.example", "500px.example", "duke-energy.example", "tesla.example", "linux.example", "pnnl.example",
-    "kone.com",
+    "kone.com", "citi.example", "x263.example", "python.example",
 )  # fmt: skip
 
 
@@ -107,6 +107,10 @@ def test_an_imitation_is_told_with_its_original(names: Lookalikes, stranger: str
         "hl.com",
         "koxe.com",
         "kpx.example",  # three letters are alike by chance: x is far from n on every keyboard
+        "mailo.example",
+        "python.test",
+        "ti.example",  # two letters left out, though they look like one
+        "263.example",
         "tesla.edu",  # who has a name there was asked who he is
         "one.com",  # a word by itself, if one letter from a name
         "adyenbilling.test",  # two words, and another suffix

@@ -127,7 +127,7 @@ _UNLIKE, _FAR = 2, 3
 from the other end of the keyboard replaces one."""
 _ELSEWHERE = {How.WORD: 2}
 """Letters more under another suffix too, by the way; 5 for the others."""
-_COMMON = {How.SUFFIX: 4, How.WORD: 3, How.INSERTION: 2}
+_COMMON = {How.SUFFIX: 5, How.WORD: 3, How.INSERTION: 2}
 """Letters more, where the known name is a word that stands in many names; 1 for the other ways."""
 
 
@@ -221,7 +221,7 @@ class Lookalikes:
         alike = list(self._alike(stranger)) if key else []
         yield from alike
         if key and not any(-found.size >= found.need for found in alike):
-            loose = _UNLIKE if key in _words() else 0  # a word by itself is rarely meant to be another one
+            loose = _UNLIKE if key in _words() or stranger.plain.isdecimal() else 0  # such are names by themselves
             yield from self._slips(key, stranger.plain, stranger.suffix, loose)
             yield from self._similar(key, stranger.suffix, loose)
             yield from self._extended(stranger)
@@ -297,7 +297,7 @@ class Lookalikes:
             for suspicion in self._named(other, how, suffix, loose + strange):
                 ours, theirs = _difference(plain, _plain(suspicion.name))
                 far = how is How.SUBSTITUTION and ours + theirs not in neighbours()
-                more = len(ours) + len(theirs) > 2 and ours != theirs[::-1]
+                more = max(len(ours), len(theirs)) > 1 and ours != theirs[::-1]
                 yield suspicion._replace(need=suspicion.need + _FAR * far + _UNLIKE * more)
 
     def _similar(self, key: str, suffix: str, loose: int = 0) -> Iterator[_Suspicion]:
