@@ -114,6 +114,8 @@ def test_an_imitation_is_told_with_its_original(names: Lookalikes, stranger: str
         "tesla.edu",  # who has a name there was asked who he is
         "one.com",  # a word by itself, if one letter from a name
         "adyenbilling.test",  # two words, and another suffix
+        "offerpaypal.test",
+        "billing-kpn.test",
         "healthlicx.example",  # l is no number behind a word, though it looks like 1
         "dphl.com",
         "dh1s.com",  # a letter that looks alike and one more

@@ -316,9 +316,10 @@ class Lookalikes:
         key, suffix, letters = stranger.key, stranger.suffix, stranger.letters
         for cut in range(2, len(key) - 1):
             joined = cut not in stranger.hyphens
-            for part, rest in ((key[:cut], letters[cut:]), (key[cut:], letters[:cut])):
+            for part, rest, front in ((key[:cut], letters[cut:], False), (key[cut:], letters[:cut], True)):
                 for found in self._named(part, How.WORD, suffix, _looseness(part, rest, joined)):
-                    yield found._replace(need=found.need + (joined and found.elsewhere))  # two words of a language
+                    # what ends with a name, or is one word with it, is more often a compound of some language
+                    yield found._replace(need=found.need + found.elsewhere * (joined + front))
         yield from self._flat(key, How.DOT, suffix)
         if stranger.hyphens:
             yield from self._among_words(stranger)
