@@ -39,7 +39,6 @@ from headerguard.profile import (
 from headerguard.profile_record import MalformedError, mapping_at, profile_at, profile_record
 from headerguard.pseudonym import NULL_PATH, Pseudonyms, is_kept, of_this_process
 from headerguard.riders import MAILING, Party, Riders, company_of, riders_at, riders_record
-from headerguard.riders import MAILING, Party, Riders, company_of, riders_at, riders_record
 from headerguard.role_history import ENOUGH, RoleHistory, day_at
 from headerguard.sibling import Siblings
 from headerguard.stream import NAMED, Level
