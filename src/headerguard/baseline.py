@@ -169,6 +169,8 @@ class Baseline:
 
         Not those whom the `profile` has copied in secret before.
         """
+        if not self.siblings.has_earlier(message, stream.key):  # as a rule
+            return frozenset(), 0
         copied = [role for role in HIDDEN if role in profile.roles and profile.roles[role].addresses] if profile else ()
         of = self.pseudonyms.of_text
         usual = (lambda key: profile.knows_address(copied, of(key))) if profile and copied else None

@@ -29,7 +29,7 @@ SPAN = timedelta(minutes=1)
 _TELLING = frozenset(("message-id", "subject", "received"))
 """Fields that hold what is of one message alone."""
 _MOST = 16
-"""Of these, how many are looked into, the lowest: what came before the server that divides is the same in all."""
+"""Of these, how many are looked into, the lowest: what the first server wrote is the same in all."""
 _LONG = 500
 """Characters that are looked into of a field."""
 _TAKEN = re.compile(
@@ -65,6 +65,10 @@ class Siblings:
     def __len__(self) -> int:
         """How many ids are remembered."""
         return len(self._copies)
+
+    def has_earlier(self, message: Message, stream: str) -> bool:
+        """Whether a copy came before this one."""
+        return any((stream, id_) in self._copies for id_ in message.fact(_ids_of, None))
 
     def apart(
         self, message: Message, stream: str, suffixes: SuffixList, usual: Callable[[str], bool] | None = None
@@ -133,14 +137,15 @@ def _parties(outsiders: Mapping[str, Party], usual: Callable[[str], bool] | None
     return frozenset(party for key, party in outsiders.items() if usual is None or not usual(key))
 
 
-def _ids_of(message: Message, _: None) -> tuple[str, ...]:
-    """What a copy holds that is of one message alone."""
+def _ids_of(message: Message, about: None) -> tuple[str, ...]:
+    """What a copy holds that is of one message alone; of its servers what the first one took it in under."""
     record, envelope, text = message.record, message.envelope, message.header.text
     found = [f"id {id_[:_LONG]}" for id_ in record.ids[:_MOST]] if record else []
     if envelope and envelope.queue_id:
         found.append(f"id {envelope.queue_id[:_LONG]}")
-    for line in [line for line in message.header.lines if line[0] in _TELLING][-_MOST:]:
-        name, value = line.name, text[line.value : min(line.end, line.value + _LONG)].strip(" \t\r\n")
+    lines, is_taken = [line for line in message.header.lines if line[0] in _TELLING], False
+    for name, _, start, end in lines[: -_MOST - 1 : -1]:
+        value = text[start : min(end, start + _LONG)].strip(" \t\r\n")
         if name == "message-id":
             found.append(f"id {value.strip('<>')}")
         elif name == "subject":
@@ -149,6 +154,7 @@ def _ids_of(message: Message, _: None) -> tuple[str, ...]:
             if _NUMBER.search(value):
                 author = next(iter(message.sightings_of((Role.FROM,))), None)
                 found.append(f"subject {author.address.key if author else ''} {value}")
-        elif (taken := _TAKEN.search(value)) and not _VERSION.fullmatch(taken[2]):
+        elif not is_taken and (taken := _TAKEN.search(value)) and not _VERSION.fullmatch(taken[2]):
             found.append(f"by {taken[1].lower()} {taken[2]}")
+            is_taken = True
     return tuple(dict.fromkeys(found))
