@@ -52,6 +52,7 @@ IMITATIONS = {
     "my-digitalocaen-account.com": ("digitalocean.com", How.WORD),
     "deutsche-online.de": ("deutsche-bank.de", How.WORD),
     "digitalocean-com.arxxwalls.com": ("digitalocean.com", How.SUBDOMAIN),
+    "tesesla.example": ("tesla.example", How.INSERTION),  # a plural, in the middle
     "kon.example": ("kpn.example", How.SUBSTITUTION),
     "k\u043exe.com": ("kone.com", How.SUBSTITUTION),  # no name has a letter of another script by chance
     "kine.com": ("kone.com", How.SUBSTITUTION),

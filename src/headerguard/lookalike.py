@@ -297,7 +297,7 @@ class Lookalikes:
             for suspicion in self._named(other, how, suffix, loose + strange):
                 ours, theirs = _difference(plain, _plain(suspicion.name))
                 far = how is How.SUBSTITUTION and ours + theirs not in neighbours()
-                more = max(len(ours), len(theirs)) > 1 and ours != theirs[::-1]
+                more = (len(theirs) > 1 or len(ours + theirs) > 2) and ours != theirs[::-1]
                 yield suspicion._replace(need=suspicion.need + _FAR * far + _UNLIKE * more)
 
     def _similar(self, key: str, suffix: str, loose: int = 0) -> Iterator[_Suspicion]:
