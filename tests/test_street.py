@@ -74,6 +74,7 @@ STREET = (
     "triage",
     "inquiry",
     "rendering",
+    "blindness",
     "guard",
     "proof",
     "rehearsal",

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Self
 
 from headerguard.acknowledgement import Acknowledgements
 from headerguard.address import BUNDLED, SuffixList
 from headerguard.baseline import Baseline
+from headerguard.blindness import Blindness
 from headerguard.budget import Budget
 from headerguard.config import Config, default, load
 from headerguard.expectation import Expectations, bounds_of, numbers_of
@@ -18,14 +19,10 @@ from headerguard.finding import Evidence, Failure, Finding, Report, Skipped
 from headerguard.incident import Incidents
 from headerguard.live import opened
 from headerguard.message import Envelope, Mark, Message, Sighting, Stage
-from headerguard.profile import Profile
-from headerguard.protection import gaps
 from headerguard.reconcile import Reconciliation, reconcile
 from headerguard.rendering import render
-from headerguard.role_history import ENOUGH, Seen
 from headerguard.rule import Bound, Compared, Declared, Known, Rule
 from headerguard.seal import Seal, believe, make_key, make_seal, read_key
-from headerguard.sources import blind_spots
 from headerguard.stores import is_database
 from headerguard.stream import NAMED, Level
 from headerguard.trace import believed_to
@@ -42,12 +39,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Guard"]
 
-_NO_ENVELOPE = "no envelope: a recipient that a relay added, or that Bcc named before this copy, is invisible here"
-_PART = "the envelope may be a part of the message: a recipient of another transaction is invisible here"
-_DELIVERED = "delivered copy: a Bcc field is removed before delivery, so its absence proves nothing"
-_OTHER_KEY = "the key under which the stream learned exact addresses is not here: they are not judged, domains are"
-_NO_DESTINATION = "no destination field: nobody in the envelope of this copy can be called hidden"
-
 _MANY_SUBJECTS = 50
 """Messages of an author from which on they tell of a subject that holds too little itself."""
 
@@ -60,19 +51,6 @@ _UNMET = {
     "declared": "no recipients were declared",
     "copies": "only a reconciliation has all copies",
 }
-
-
-class _Spots(NamedTuple):
-    """What the history of a level cannot tell, and when that was worked out."""
-
-    seen: Seen
-    """What the profile had learned."""
-    age: tuple[object, ...]
-    """What of it changes what the history can tell."""
-    given: bool
-    """Whether recipients were declared."""
-    spots: tuple[str, ...]
-    """A sentence each."""
 
 
 class Guard:
@@ -104,7 +82,7 @@ class Guard:
         self._elsewhere = frozenset[str]().union(*(rule.fields for rule in self.rules)) - CATALOGUE.keys()
         # What occurs in a copy -> the rules that look at it, and those that cannot.
         self._dispatch: dict[tuple[object, ...], tuple[tuple[Rule, ...], tuple[Skipped, ...]]] = {}
-        self._spots: dict[Level | None, _Spots] = {}  # what the history of a level cannot tell
+        self._blindness = Blindness()
         self.suffixes = SuffixList(self.config.suffix_list) if self.config.suffix_list else BUNDLED
         if expectations is None and self.config.expectations is not None:
             expectations = Expectations.load(self.config.expectations)
@@ -263,7 +241,7 @@ class Guard:
         findings = list(map(self._attributed, findings))
         sorted_out, vouched = self._triage.sorted_out, known.vouches_for
         found = sorted_out(findings, message, finest.name, now, vouched) if findings else Sorted()
-        spots = tuple(self._blind_spots(message, finest, known))
+        spots = self._blindness.spots(message, finest, known)
         failed, allowed, notes, suffixes = tuple(failures), found.allowed, found.notes, self.suffixes
         if trouble := self.baseline.trouble:
             notes = (*notes, trouble)
@@ -367,50 +345,6 @@ class Guard:
             if len(self._dispatch) < 4096:
                 self._dispatch[occurring] = concerned
         return concerned
-
-    def _blind_spots(self, message: Message, stream: Level, known: Known) -> Iterator[str]:
-        """What this copy cannot show, a sentence each."""
-        if message.envelope is None and message.stage is not Stage.EVENT:
-            yield _NO_ENVELOPE
-        elif message.envelope is not None and message.envelope.complete is not True:
-            yield _PART
-        if message.stage is Stage.DELIVERED:
-            yield _DELIVERED
-        if not message.shows_destination:
-            yield _NO_DESTINATION
-        if message.record is not None:
-            yield from message.record.blind_spots
-        if message.origin is not None:
-            yield from blind_spots(message.origin.kind)
-        if self.baseline.is_crowd(stream):
-            if self.baseline.is_crowd(Level("account", "", stream.account)):
-                yield f"account {stream.account!r} is one of too many to be told apart: nothing is known of it"
-            else:
-                yield f"{stream} is one of too many {stream.kind}s to be told apart: it is judged with others"
-        if known.profile is not None:
-            yield from self._gaps(known.profile, known)
-            if known.profile.has_strange_addresses(self.baseline.pseudonyms.name):
-                yield _OTHER_KEY
-        else:
-            profile = self.baseline.streams.get(stream.key)
-            held = profile.messages if profile else 0
-            yield f"{stream} holds {held} of {ENOUGH} messages: nothing is judged by its history"
-
-    def _gaps(self, profile: Profile, known: Known) -> tuple[str, ...]:
-        """What the history cannot tell, worked out again where that may have changed, or the stream has doubled."""
-        level, given, seen = known.level, known.declared.given, profile.seen
-        held = self._spots.get(level)
-        if held is not None and held.seen == seen and held.given == given and not known.declared.expected:
-            return held.spots
-        age = profile.messages.bit_length(), profile.closeness, profile.forms
-        if held is not None and (held.age, held.given) == (age, given) and not known.declared.expected:
-            spots = held.spots
-        else:
-            spots = tuple(gaps(profile, self.baseline, known.rate, known.declared))
-        if len(self._spots) > 4096:
-            self._spots.clear()
-        self._spots[level] = _Spots(seen, age, given, spots)
-        return spots
 
     def reconcile(self, copies: Iterable[Message]) -> Reconciliation:
         """Join copies of the same logical messages over stages, and say in which layer a recipient got in.
