@@ -20,9 +20,10 @@ from headerguard.errors import ConfigError, FindingsError
 from headerguard.fields import Role
 from headerguard.finding import Finding, Report, Severity
 from headerguard.guard import Guard
+from headerguard.known import Known
 from headerguard.message import Envelope, Message, Stage
 from headerguard.role_history import ENOUGH
-from headerguard.rule import Known, Rule
+from headerguard.rule import Rule
 from headerguard.rules import BUILTIN
 from headerguard.rules.unexpected_recipient import UnexpectedRecipient
 from headerguard.rules.unexpected_reply_path import UnexpectedReplyPath

@@ -24,11 +24,12 @@ from headerguard.config import parse
 from headerguard.dns_facts import Facts
 from headerguard.finding import Finding, History, Report, Severity
 from headerguard.guard import Guard
+from headerguard.known import Known
 from headerguard.message import Message
 from headerguard.name_server import Answer, Status, unknown
 from headerguard.rendering import render
 from headerguard.resolver import Resolver
-from headerguard.rule import Known, Rule
+from headerguard.rule import Rule
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 ABSENT, EMPTY = Answer(Status.ABSENT), Answer(Status.EMPTY)

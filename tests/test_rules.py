@@ -24,10 +24,11 @@ from headerguard.fields import CATALOGUE, Role
 from headerguard.finding import Finding, Report, Severity
 from headerguard.guard import _UNMET, Guard
 from headerguard.header import DefectName
+from headerguard.known import Known
 from headerguard.message import Envelope, Message, Recipient, Record
 from headerguard.proof import check_examples
 from headerguard.role_history import ENOUGH
-from headerguard.rule import Bound, Compared, Declared, Example, Known, Rule, bind, load_rules
+from headerguard.rule import Bound, Compared, Declared, Example, Rule, bind, load_rules
 from headerguard.rules import BUILTIN, RENAMED
 from headerguard.sources import read
 

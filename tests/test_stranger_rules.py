@@ -13,12 +13,13 @@ import pytest
 from headerguard.config import parse
 from headerguard.finding import Evidence, Finding, Severity
 from headerguard.guard import Guard
+from headerguard.known import Known
 from headerguard.message import Envelope, Message
 from headerguard.name_server import Answer, Status
 from headerguard.rendering import render
 from headerguard.resolver import Resolver
 from headerguard.role import Role
-from headerguard.rule import Known, Rule
+from headerguard.rule import Rule
 from headerguard.rules.freemail_blind_recipient import FreemailBlindRecipient
 from headerguard.rules.lookalike_domain import LookalikeDomain
 from headerguard.rules.lookalike_mailbox import LookalikeMailbox

@@ -62,6 +62,7 @@ STREET = (
     "resolver",
     "mail_policy",
     "dns_facts",
+    "known",
     "rule",
     "rules",
     "sources",

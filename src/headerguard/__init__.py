@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from headerguard.guard import Guard
     from headerguard.header import Defect, DefectName, Field, Header
     from headerguard.incident import Incident, Incidents, Status
+    from headerguard.known import Known
     from headerguard.message import Envelope, Mark, Message, Origin, Recipient, Record, Sighting, Stage
     from headerguard.profile import Profile
     from headerguard.proof import check_examples
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from headerguard.rendering import render
     from headerguard.resolver import Resolver
     from headerguard.role_history import Seen
-    from headerguard.rule import Example, Known, Rule
+    from headerguard.rule import Example, Rule
     from headerguard.sources import read
     from headerguard.trace import Relay, relays
 
@@ -49,14 +50,16 @@ _HOME = {
     "guard": ("Guard",),
     "header": ("Defect", "DefectName", "Field", "Header"),
     "incident": ("Incident", "Incidents", "Status"),
+    "known": ("Known",),
     "message": ("Envelope", "Mark", "Message", "Origin", "Recipient", "Record", "Sighting", "Stage"),
     "proof": ("check_examples",),
-    "profile": ("Profile", "Seen"),
+    "profile": ("Profile",),
     "reconcile": ("Reconciliation",),
     "rehearsal": ("Case", "Rehearsal"),
     "rendering": ("render",),
     "resolver": ("Resolver",),
-    "rule": ("Example", "Known", "Rule"),
+    "role_history": ("Seen",),
+    "rule": ("Example", "Rule"),
     "sources": ("read",),
     "trace": ("Relay", "relays"),
 }

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from headerguard.known import Known
 from headerguard.message import Message, Stage
 from headerguard.profile import Profile
 from headerguard.protection import gaps
 from headerguard.role_history import ENOUGH, Seen
-from headerguard.rule import Known
 from headerguard.sources import blind_spots
 from headerguard.stream import Level
 

@@ -17,11 +17,12 @@ from headerguard.expectation import Expectations, bounds_of, numbers_of
 from headerguard.fields import CATALOGUE, Role
 from headerguard.finding import Evidence, Failure, Finding, Report, Skipped
 from headerguard.incident import Incidents
+from headerguard.known import Known
 from headerguard.live import opened
 from headerguard.message import Envelope, Mark, Message, Sighting, Stage
 from headerguard.reconcile import Reconciliation, reconcile
 from headerguard.rendering import render
-from headerguard.rule import Bound, Compared, Declared, Known, Rule
+from headerguard.rule import Bound, Compared, Declared, Rule
 from headerguard.seal import Seal, believe, make_key, make_seal, read_key
 from headerguard.stores import is_database
 from headerguard.stream import NAMED, Level

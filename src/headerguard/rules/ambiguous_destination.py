@@ -7,8 +7,9 @@ from headerguard.address_list import Tier
 from headerguard.fields import DESTINATION, RECIPIENT, Role
 from headerguard.finding import Finding, Severity
 from headerguard.header import DefectName
+from headerguard.known import Known
 from headerguard.message import Message, Sighting
-from headerguard.rule import Example, Known, Rule
+from headerguard.rule import Example, Rule
 
 
 @dataclass(frozen=True)

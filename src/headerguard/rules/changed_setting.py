@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from headerguard.fields import Role
 from headerguard.finding import Finding, Severity
+from headerguard.known import Known
 from headerguard.message import Message
 from headerguard.profile import SETTING
-from headerguard.rule import Example, Known, Rule
+from headerguard.rule import Example, Rule
 
 _COPIES = ("bcc ", "archive ", "forward ", "webhook ")
 _EXPORT = '{{"mail_settings/bcc": {{"enabled": true, "email": "{}"}}}}\n'

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from headerguard.fields import CATALOGUE, HIDDEN, Role
 from headerguard.finding import Finding, Severity
+from headerguard.known import Known, author_mailbox, layer_of
 from headerguard.message import Message, Sighting
-from headerguard.rule import Example, Known, Rule, author_mailbox, layer_of
+from headerguard.rule import Example, Rule
 
 _LINES = "From: shop@shop.example\nTo: jane@client.example\n"
 _ENVELOPE = frozenset((Role.ENVELOPE,))

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from headerguard.fields import HIDDEN, Role
 from headerguard.finding import Finding, Severity
+from headerguard.known import Known, author_mailbox
 from headerguard.message import Message
-from headerguard.rule import Example, Known, Rule, author_mailbox
+from headerguard.rule import Example, Rule
 
 _ERRORS = frozenset(("x-mj-templateerrorreporting",))
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from headerguard.fields import VISIBLE
 from headerguard.finding import Finding, Severity
+from headerguard.known import Known
 from headerguard.message import Message
 from headerguard.profile import SHOWN
-from headerguard.rule import Example, Known, Rule
+from headerguard.rule import Example, Rule
 
 _FROM = "From: shop@shop.example\n"
 _MANY = 5

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from headerguard.fields import HIDDEN, RECIPIENT, Role
 from headerguard.finding import Finding, Severity
 from headerguard.grammar.return_path import lasting_path
+from headerguard.known import Known, author_mailbox, is_given_away, is_subscriber, layer_of
 from headerguard.message import Message, Recipient
 from headerguard.profile import CONCEALED, PARTIES, SHOWN, Profile
 from headerguard.riders import NOBODY, Party, Riders
-from headerguard.rule import Example, Known, Rule, author_mailbox, is_given_away, is_subscriber, layer_of
+from headerguard.rule import Example, Rule
 from headerguard.sibling import outsiders_of
 
 _LINES = "From: shop@shop.example\nTo: jane@client.example{}\nX-MC-Template: receipt\n"

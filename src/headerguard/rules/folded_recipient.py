@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from headerguard.address_list import parse
 from headerguard.fields import RECIPIENT
 from headerguard.finding import Finding, Severity
+from headerguard.known import Known, layer_of
 from headerguard.message import Message
-from headerguard.rule import Example, Known, Rule, layer_of
+from headerguard.rule import Example, Rule
 from headerguard.seal import fold
 
 _TWIN = "m\N{LATIN SMALL LETTER DOTLESS I}ke@client.example"

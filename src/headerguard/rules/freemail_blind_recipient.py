@@ -7,8 +7,9 @@ from headerguard.address import Address
 from headerguard.address_list import Tier
 from headerguard.fields import HIDDEN, Role
 from headerguard.finding import Finding, Severity
+from headerguard.known import Known, author_mailbox, is_given_away, layer_of
 from headerguard.message import Message, Recipient
-from headerguard.rule import Example, Known, Rule, author_mailbox, is_given_away, layer_of
+from headerguard.rule import Example, Rule
 
 _CLEAN = "From: shop@shop.example\nTo: jane@client.example\n"
 _COPIES = 2

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from headerguard.fields import DESTINATION
 from headerguard.finding import Finding, Severity
 from headerguard.header import DefectName, decode_words, decoded_words
+from headerguard.known import Known
 from headerguard.message import Message
-from headerguard.rule import Example, Known, Rule
+from headerguard.rule import Example, Rule
 
 _NAMED = DESTINATION | {"from", "sender", "reply-to"}
 _NAMES = "|".join(sorted(_NAMED, key=len, reverse=True))

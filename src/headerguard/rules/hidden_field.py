@@ -8,8 +8,9 @@ from headerguard.address_list import Tier
 from headerguard.fields import RECIPIENT, Role
 from headerguard.finding import Finding, Severity
 from headerguard.header import DefectName, Field
+from headerguard.known import Known
 from headerguard.message import Message, Part, Sighting
-from headerguard.rule import Example, Known, Rule
+from headerguard.rule import Example, Rule
 
 _WHY = {
     DefectName.BLANK_BEFORE_COLON: "a blank before its colon",

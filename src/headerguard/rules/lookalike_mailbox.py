@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from headerguard.address import Address
 from headerguard.fields import RECIPIENT, Role
 from headerguard.finding import Finding, Severity
+from headerguard.known import Known, layer_of
 from headerguard.message import Message
 from headerguard.recipient import Recipient
-from headerguard.rule import Example, Known, Rule, layer_of
+from headerguard.rule import Example, Rule
 from headerguard.seal import fold
 
 _CLEAN = "From: shop@shop.example\nTo: jane.miller@client.example\n"

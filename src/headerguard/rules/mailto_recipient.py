@@ -8,8 +8,9 @@ from headerguard.fields import CATALOGUE
 from headerguard.finding import Finding, Severity
 from headerguard.grammar import mailto_copies
 from headerguard.header import Field
+from headerguard.known import Known
 from headerguard.message import Message
-from headerguard.rule import Example, Known, Rule
+from headerguard.rule import Example, Rule
 
 _FIELDS = frozenset(name for name, entry in CATALOGUE.items() if entry.grammar == "uri-list")
 _LINE = "From: shop@shop.example\nTo: jane@client.example\nList-Unsubscribe: <mailto:leave@shop.example{}>\n"

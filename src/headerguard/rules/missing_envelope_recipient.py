@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from headerguard.address_list import Tier
 from headerguard.fields import VISIBLE, Role
 from headerguard.finding import Finding, Severity
+from headerguard.known import Known
 from headerguard.message import Envelope, Message, Stage
-from headerguard.rule import Example, Known, Rule
+from headerguard.rule import Example, Rule
 
 
 @dataclass(frozen=True)

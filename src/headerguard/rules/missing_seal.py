@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from headerguard.finding import Finding, Severity
+from headerguard.known import Known
 from headerguard.message import Message
 from headerguard.profile import SEAL
 from headerguard.role import RECIPIENT, Role
-from headerguard.rule import Example, Known, Rule
+from headerguard.rule import Example, Rule
 
 _SEAL = "X-Seal: hg1-AAd9kHhJchbCAAAAARFcVDJykQibw1MwiHK-L087s4\n"
 _LINES = "From: shop@shop.example\nTo: jane@client.example\n"

@@ -7,8 +7,9 @@ from typing import NamedTuple
 from headerguard.address import Address
 from headerguard.fields import RECIPIENT, VISIBLE, Role
 from headerguard.finding import Finding, Severity
+from headerguard.known import Known
 from headerguard.message import Message, Stage
-from headerguard.rule import Example, Known, Rule, Where
+from headerguard.rule import Example, Rule, Where
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from headerguard.fields import Role
 from headerguard.finding import Finding, Severity
+from headerguard.known import Known
 from headerguard.message import Message
 from headerguard.role_history import ENOUGH
-from headerguard.rule import Example, Known, Rule
+from headerguard.rule import Example, Rule
 
 _FEW = 3
 """A name that more accounts know is nobody's own, as those of a platform's templates."""

@@ -7,8 +7,9 @@ from headerguard.address_list import Tier
 from headerguard.fields import CATALOGUE, Role
 from headerguard.finding import Finding, Severity
 from headerguard.header import DefectName
+from headerguard.known import Known
 from headerguard.message import Message, Part
-from headerguard.rule import Example, Known, Rule
+from headerguard.rule import Example, Rule
 from headerguard.trace import SECOND_READER_FIELDS, second_reading
 
 

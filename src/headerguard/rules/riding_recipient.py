@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from headerguard.fields import RECIPIENT, Role
 from headerguard.finding import Finding, Severity
+from headerguard.known import Known, layer_of
 from headerguard.message import Message
 from headerguard.riders import is_mailing
-from headerguard.rule import Example, Known, Rule, layer_of
+from headerguard.rule import Example, Rule
 
 _FROM = "From: shop@shop.example\nTo: c{0}@client-{0}.example"
 _QUIET = tuple(f"{_FROM.format(i)}\n" for i in range(20))

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from headerguard.address import Address
 from headerguard.fields import RECIPIENT
 from headerguard.finding import Finding, Severity
+from headerguard.known import Known, layer_of
 from headerguard.message import Message
-from headerguard.rule import Example, Known, Rule, layer_of
+from headerguard.rule import Example, Rule
 
 _SIGNS = frozenset("%!@")
 _ROUTE = re.compile(r"[%!@:]")

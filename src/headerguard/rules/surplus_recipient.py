@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from headerguard.declared import standing
 from headerguard.fields import HIDDEN, RECIPIENT, Role
 from headerguard.finding import Finding, Severity
+from headerguard.known import Known, layer_of
 from headerguard.message import Message, Recipient
-from headerguard.rule import Example, Known, Rule, layer_of
+from headerguard.rule import Example, Rule
 
 _VISIBLE = (Role.TO, Role.CC)
 

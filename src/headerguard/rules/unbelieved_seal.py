@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from headerguard.finding import Finding, Severity
+from headerguard.known import Known
 from headerguard.message import Message
 from headerguard.role import RECIPIENT, Role
-from headerguard.rule import Example, Known, Rule
+from headerguard.rule import Example, Rule
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from headerguard.declared import Declared
 from headerguard.fields import HIDDEN, RECIPIENT, Role
 from headerguard.finding import Finding, Severity
 from headerguard.header import Defect, DefectName
+from headerguard.known import Known, layer_of
 from headerguard.message import Message, Recipient
-from headerguard.rule import Example, Known, Rule, layer_of
+from headerguard.rule import Example, Rule
 
 
 @dataclass(frozen=True)

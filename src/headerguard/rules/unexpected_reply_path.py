@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from headerguard.fields import Role
 from headerguard.finding import Finding, Severity
+from headerguard.known import Known
 from headerguard.message import Message
-from headerguard.rule import Example, Known, Rule
+from headerguard.rule import Example, Rule
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from headerguard.fields import MARKED, Role
 from headerguard.finding import Finding, Severity
+from headerguard.known import Known
 from headerguard.message import Message
 from headerguard.profile import ACCOUNT
-from headerguard.rule import Example, Known, Rule
+from headerguard.rule import Example, Rule
 
 _LINES = "From: shop@shop.example\nTo: jane@client.example\nX-Mandrill-User: md_30490001\n"
 

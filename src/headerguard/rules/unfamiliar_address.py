@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from headerguard.fields import HIDDEN, VISIBLE, Role
 from headerguard.finding import Finding, Severity
 from headerguard.grammar.return_path import lasting_path
+from headerguard.known import Known, author_mailbox, home_of, is_subscriber, layer_of
 from headerguard.lists import FREEMAIL
 from headerguard.message import Message, Recipient, Sighting
 from headerguard.profile import LEARNED_ROLES
 from headerguard.role_history import ENOUGH
-from headerguard.rule import Example, Known, Rule, author_mailbox, home_of, is_subscriber, layer_of
+from headerguard.rule import Example, Rule
 from headerguard.traits import traits_of
 
 _CLEAN = "From: shop@shop.example\nTo: jane@client.example\nX-MC-Template: receipt\n"

@@ -6,8 +6,9 @@ from typing import ClassVar
 
 from headerguard.fields import HIDDEN, VISIBLE, Role
 from headerguard.finding import Finding, Severity
+from headerguard.known import Known, author_mailbox, home_of, is_subscriber, layer_of
 from headerguard.message import Message, Recipient, Sighting
-from headerguard.rule import Example, Known, Rule, author_mailbox, home_of, is_subscriber, layer_of
+from headerguard.rule import Example, Rule
 
 _CLEAN = "From: shop@shop.example\nTo: jane@client.example\nX-MC-Template: receipt\n"
 _HISTORY = tuple(

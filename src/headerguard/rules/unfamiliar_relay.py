@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from headerguard.finding import Finding, Severity
+from headerguard.known import Known
 from headerguard.message import Message
 from headerguard.profile import RELAY_HOST
-from headerguard.rule import Example, Known, Rule
+from headerguard.rule import Example, Rule
 
 _LINES = """\
 Received: from esp.example by mx.archive.example; Sun, 7 Aug 2022 10:00:05 +0000

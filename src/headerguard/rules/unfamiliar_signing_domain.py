@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from headerguard.fields import SIGNATURES, SIGNED_FOR, Role
 from headerguard.finding import Finding, Severity
+from headerguard.known import Known
 from headerguard.message import Message
 from headerguard.profile import SIGNER
 from headerguard.role_history import CLOSED_VALUES
-from headerguard.rule import Example, Known, Rule
+from headerguard.rule import Example, Rule
 
 _RELATED = (Role.FROM, Role.SENDER, Role.BOUNCE)
 _LINES = "From: shop@shop.example\nTo: jane@client.example\nDKIM-Signature: v=1; d=esp.example; s=k1; b=c2lnbg==\n"

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from headerguard.fields import RECIPIENT, Role
 from headerguard.finding import Finding, Severity
+from headerguard.known import Known
 from headerguard.message import Message
 from headerguard.profile import STREAM
-from headerguard.rule import Example, Known, Rule
+from headerguard.rule import Example, Rule
 from headerguard.stream import NAMED, Level
 
 _LINES = "Date: {} Mar 2026 10:00:00 +0000\nFrom: shop@shop.example\nTo: jane@client.example\nX-MC-Template: {}\n"

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from headerguard.fields import CATALOGUE, TRACKED, Role
 from headerguard.finding import Finding, Severity
+from headerguard.known import Known
 from headerguard.message import Message
 from headerguard.profile import TRACKING_HOST
 from headerguard.role_history import CLOSED_VALUES
-from headerguard.rule import Example, Known, Rule
+from headerguard.rule import Example, Rule
 
 _ASKED = frozenset(name for name in TRACKED if CATALOGUE[name].stage == "submitted")
 _LINES = "From: shop@shop.example\nTo: jane@client.example\nList-Unsubscribe: <https://click.esp.example/u>\n"

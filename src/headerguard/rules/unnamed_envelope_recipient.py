@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from headerguard.fields import HIDDEN, Role
 from headerguard.finding import Finding, Severity
+from headerguard.known import Known, layer_of
 from headerguard.message import Envelope, Message
-from headerguard.rule import Example, Known, Rule, layer_of
+from headerguard.rule import Example, Rule
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from headerguard.address import Address
 from headerguard.fields import HIDDEN, RECIPIENT, VISIBLE, Role
 from headerguard.finding import Finding, Severity
+from headerguard.known import Known, layer_of
 from headerguard.message import Message, Recipient, Stage
-from headerguard.rule import Example, Known, Rule, layer_of
+from headerguard.rule import Example, Rule
 from headerguard.seal import Seal
 
 _KEY = b"the key of the examples"
