@@ -25,7 +25,7 @@ from headerguard.live import LiveBaseline, opened
 from headerguard.profile import less
 from headerguard.stores import is_database
 from headerguard.stores import sqlite as sqlite_module
-from headerguard.upkeep import forget
+from headerguard.upkeep import forget, prune
 from test_baseline import KEY, caps, mails, streams, written
 
 DAY = date(2026, 3, 1).toordinal()
@@ -307,6 +307,35 @@ def test_a_change_by_people_is_kept_and_seen_by_who_runs(path: Path) -> None:
     assert profile.messages == 30
     assert (profile.roles["bcc"].values or {})["vault.example"].count == 5  # learned after it
     assert running.streams["-/author:shop@shop.example"].messages == 5
+
+
+@pytest.mark.parametrize("since", [0, 3], ids=["idle", "busy"])
+def test_company_that_people_prune_is_gone_for_who_runs_but_for_what_came_since(path: Path, since: int) -> None:
+    running = LiveBaseline(path, KEY)
+    learn(running, range(25), more="Cc: a@agency.example\r\n")
+    running.flush()
+    learn(running, range(25, 25 + since), more="Cc: a@agency.example\r\n")
+
+    def pruned(baseline: Baseline) -> Baseline:
+        assert prune(baseline, date(2027, 1, 1))
+        assert baseline.riders == {}
+        return baseline
+
+    Baseline.change(path, pruned, KEY)
+    running.flush()
+    plain = Baseline(KEY)
+    learn(plain, range(25, 25 + since), more="Cc: a@agency.example\r\n")
+    for baseline in (running, Baseline.load(path, KEY)):
+        assert counts(baseline) == counts(plain)
+    learn(running, range(30, 32), more="Cc: a@agency.example\r\n")
+    running.flush()
+    assert counts(Baseline.load(path, KEY)) == counts(running)
+    assert {riders.messages for riders in running.riders.values()} == {since + 2}
+
+
+def counts(baseline: Baseline) -> dict[str, dict[str, int]]:
+    """How often each companion was beside somebody, by place."""
+    return {place: {who: rider.count for who, rider in r.companions.items()} for place, r in baseline.riders.items()}
 
 
 # ---- what goes wrong

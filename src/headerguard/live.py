@@ -210,6 +210,8 @@ class LiveBaseline(Baseline):
         return counts._replace(companions=companions)
 
     def _counts(self, row: Row) -> _Company:
+        if row.record is None:  # others dropped it
+            return _NOBODY
         riders = self._decoded(row, lambda record, _: riders_at({**record, "companions": {}}))
         return _Company(riders.days, riders.forgotten)
 
@@ -334,6 +336,10 @@ class LiveBaseline(Baseline):
             if self._lookalikes is not None:  # joined, a role may be closed that was not in any of the parts
                 self._liken(names_in(profile, self.horizon))
         for place, company in joined.riders.items():
+            if not company.days:  # others dropped it, and nothing came since
+                self._riders.held.pop(place, None)
+                self._company.pop(place, None)
+                continue
             riders = _riders(company)
             if place in self._riders.held:
                 riders.recall(self._riders.held[place])
@@ -388,6 +394,9 @@ class LiveBaseline(Baseline):
         for name, rider in riders.items():
             mine, known = companions.get(name), before.companions.get(name)
             companions[name] = rider if mine is None or mine is known else rider + _more(mine, known)
+        if counts is not None and counts.record is None:  # what came since stays
+            old = before.companions
+            companions = {n: _more(r, old.get(n)) for n, r in now.companions.items() if r is not old.get(n)}
         days = dict(there.days)
         for day, came in now.days.items():
             if (more := came - before.days.get(day, _NONE)) != _NONE:
@@ -414,7 +423,8 @@ class LiveBaseline(Baseline):
         for key in crowded ^ self._written_crowds:
             yield Row("crowded", key, "true" if key in crowded else None)
         for place, company in joined.riders.items():
-            yield from self._company_rows(place, company)
+            if company.days:
+                yield from self._company_rows(place, company)
         if joined.odds is not None:
             yield Row("novelty", "", joined.odds)
 
