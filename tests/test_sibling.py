@@ -149,6 +149,12 @@ def test_no_more_is_remembered_than_so_many_ids() -> None:
     assert len(baseline.siblings) == KEPT
 
 
+def test_what_is_learned_of_no_level_is_no_copy_either() -> None:
+    baseline = Baseline()
+    baseline.learn(Message.from_bytes(copy(1)), ())
+    assert (len(baseline.siblings), baseline.streams) == (0, {})
+
+
 def test_a_copy_without_a_date_is_of_no_message() -> None:
     guard = settled()
     copies = [copy(99, to, name="same").replace(b"\r\nDate:", b"\r\nX-Date:") for to in ("", STRANGER)]

@@ -271,11 +271,12 @@ class Baseline:
             usual = {name for key, name in company.shown.items() if key not in aside and name not in aside}
             roles[PARTIES] = {bucket(len(usual) or 1)}
             roles[CONCEALED] = {bucket(len(company.hidden))}
-            if copies := self.apart(message, levels[0], profiles[0], suffixes)[1]:
+            if levels and (copies := self.apart(message, levels[0], profiles[0], suffixes)[1]):
                 roles[APART] = {bucket(copies)}
         elif broken := {value for role, value in without if role == BROKEN}:
             roles[BROKEN] = broken
-        self.siblings.learn(message, levels[0].key, suffixes)
+        if levels:
+            self.siblings.learn(message, levels[0].key, suffixes)
         if message.envelope is not None:
             roles[_ENVELOPE] = set()  # observed; that nobody was hidden in it is knowledge too
         addresses: dict[str, set[str]] = {}
