@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -55,6 +56,10 @@ SHARED = [
     {"subject": "Your receipt 482913"},
     {"subject": "=?utf-8?Q?Ihre_Best=C3=A4tigung_482913?="},
 ]
+FOLDED = [
+    ("Your receipt 482913", "Your receipt\r\n 482913"),
+    ("=?utf-8?Q?Ihre_Best=C3=A4tigung_482913?=", "=?utf-8?Q?Ihre_Best=C3=A4?=\r\n =?utf-8?B?dGlndW5nIDQ4MjkxMw==?="),
+]
 
 
 @pytest.mark.parametrize("shared", SHARED, ids=["message-id", "queue id", "number", "encoded number"])
@@ -66,6 +71,20 @@ def test_who_gets_a_copy_apart_is_found_on_the_first_message(shared: dict[str, s
     assert finding.evidence[0].text == STRANGER
     (again,) = extra(guard, copy(100, STRANGER, **shared)) or extra(guard, copy(100, seconds=1, **shared))  # type: ignore[arg-type]
     assert again.severity is Severity.HIGH  # it was not learned
+
+
+@pytest.mark.parametrize(("first", "second"), FOLDED, ids=["plain", "encoded"])
+def test_a_subject_is_the_same_however_a_server_folds_it(first: str, second: str) -> None:
+    guard = settled()
+    extra(guard, copy(99, subject=first))
+    assert [f.subject for f in extra(guard, copy(99, STRANGER, subject=second))] == [STRANGER]
+
+
+@pytest.mark.parametrize("empty", ["", " <>"], ids=["nothing", "brackets"])
+def test_an_empty_message_id_is_shared_with_nobody(empty: str) -> None:
+    guard = settled()
+    copies = [re.sub(rb"Message-ID:.*", f"Message-ID:{empty}".encode(), copy(99, to)) for to in ("", STRANGER)]
+    assert [extra(guard, octets) for octets in copies] == [[], []]
 
 
 @pytest.mark.parametrize(
@@ -147,6 +166,14 @@ def test_no_more_is_remembered_than_so_many_ids() -> None:
     for number in range(KEPT // 2 + 10):
         baseline.learn(Message.from_bytes(copy(number, "jane@client.example"), Envelope("", ("jane@client.example",))))
     assert len(baseline.siblings) == KEPT
+
+
+def test_of_an_address_that_nobody_has_nothing_is_remembered() -> None:
+    baseline = Baseline()
+    baseline.learn(Message.from_bytes(copy(1, f"{'x' * 10_000}@client.example")))
+    assert len(baseline.siblings) == 0
+    baseline.learn(Message.from_bytes(copy(1, f"{'x' * 64}@client.example")))
+    assert len(baseline.siblings) == 2
 
 
 def test_what_is_learned_of_no_level_is_no_copy_either() -> None:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from headerguard.address import SuffixList
 from headerguard.address_list import Tier
+from headerguard.header import decode_words
 from headerguard.lists import FREEMAIL
 from headerguard.message import Message
 from headerguard.riders import MAILING, Party
@@ -129,7 +130,8 @@ def _outsiders_of(message: Message, suffixes: SuffixList) -> dict[str, Party]:
         domain = registrable(recipient.address.domain)
         if domain not in home and recipient.tier is not Tier.CANDIDATE and recipient.original is None:
             key = recipient.address.canonical
-            found[key] = key if domain in FREEMAIL else domain
+            if len(key) <= _LONG:  # nobody gets mail at a longer one (RFC 5321 section 4.5.3.1.3), and it is remembered
+                found[key] = key if domain in FREEMAIL else domain
     return found
 
 
@@ -140,17 +142,19 @@ def _parties(outsiders: Mapping[str, Party], usual: Callable[[str], bool] | None
 def _ids_of(message: Message, about: None) -> tuple[str, ...]:
     """What a copy holds that is of one message alone; of its servers what the first one took it in under."""
     record, envelope, text = message.record, message.envelope, message.header.text
-    found = [f"id {id_[:_LONG]}" for id_ in record.ids[:_MOST]] if record else []
+    found = [f"id {id_[:_LONG]}" for id_ in record.ids[:_MOST] if id_] if record else []
     if envelope and envelope.queue_id:
         found.append(f"id {envelope.queue_id[:_LONG]}")
     lines, is_taken = [line for line in message.header.lines if line[0] in _TELLING], False
     for name, _, start, end in lines[: -_MOST - 1 : -1]:
         value = text[start : min(end, start + _LONG)].strip(" \t\r\n")
         if name == "message-id":
-            found.append(f"id {value.strip('<>')}")
+            if id_ := value.strip("<>"):
+                found.append(f"id {id_}")
         elif name == "subject":
+            value = " ".join(value.split())  # one server folds where another does not
             if "=?" in value:
-                value = message.subject[:_LONG]
+                value = decode_words(value)
             if _NUMBER.search(value):
                 author = next(iter(message.sightings_of((Role.FROM,))), None)
                 found.append(f"subject {author.address.key if author else ''} {value}")
