@@ -55,6 +55,8 @@ SHARED = [
     {"taken": "4bXy7Q1z9T"},
     {"subject": "Your receipt 482913"},
     {"subject": "=?utf-8?Q?Ihre_Best=C3=A4tigung_482913?="},
+    {"subject": "Order 20267302"},
+    {"subject": "Order 48291 of 20260302"},
 ]
 FOLDED = [
     ("Your receipt 482913", "Your receipt\r\n 482913"),
@@ -62,7 +64,9 @@ FOLDED = [
 ]
 
 
-@pytest.mark.parametrize("shared", SHARED, ids=["message-id", "queue id", "number", "encoded number"])
+@pytest.mark.parametrize(
+    "shared", SHARED, ids=["message-id", "queue id", "number", "encoded number", "no day", "beside a day"]
+)
 def test_who_gets_a_copy_apart_is_found_on_the_first_message(shared: dict[str, str]) -> None:
     guard = settled()
     assert extra(guard, copy(99, **shared)) == []  # type: ignore[arg-type]
@@ -97,9 +101,24 @@ def test_an_empty_message_id_is_shared_with_nobody(empty: str) -> None:
         ({"name": "same"}, {"name": "same", "to": "ann@arxxwalls.com", "more": "X-Original-To: team@else.example\r\n"}),
         ({"taken": "15.20.7452.34"}, {"taken": "15.20.7452.34"}),
         ({"subject": "Report 20260302"}, {"subject": "Report 20260302"}),
+        ({"subject": "Report 02032026"}, {"subject": "Report 02032026"}),
+        ({"subject": "Job 202603021200"}, {"subject": "Job 202603021200"}),
+        ({"subject": "Job 20260302T120059Z"}, {"subject": "Job 20260302T120059Z"}),
         ({"subject": "Report 2026"}, {"subject": "Report 2026"}),
     ],
-    ids=["nothing", "a minute later", "a colleague", "at home", "alias", "version", "day", "year"],
+    ids=[
+        "nothing",
+        "a minute later",
+        "a colleague",
+        "at home",
+        "alias",
+        "version",
+        "day",
+        "day first",
+        "minute",
+        "second",
+        "year",
+    ],
 )
 def test_what_is_no_copy_of_the_same_message_stays_silent(first: dict[str, str], second: dict[str, str]) -> None:
     guard = settled()

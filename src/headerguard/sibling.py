@@ -38,8 +38,11 @@ _TAKEN = re.compile(
 )
 _VERSION = re.compile(r"[\d.]+")
 """What some servers write in the place of an id: the same in all mail."""
-_NUMBER = re.compile(r"(?<!\d)(?!(?:19|20)\d{6}(?!\d))\d{5,}")
-"""Five digits or more that are no day."""
+_NUMBER = re.compile(r"\d{5,}")
+"""What numbers an order, an invoice or a code, where it is no moment."""
+_DATE = r"(?:(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])|[0-3]\d[0-3]\d(?:19|20)\d\d)"
+_MOMENT = re.compile(rf"(?<!\d){_DATE}(?:[T_-]?(?:[01]\d|2[0-3])[0-5]\d(?:[0-5]\d)?)?(?!\d)")
+"""A day without signs between, in any order, and the time after it: jobs that begin by the clock share it."""
 
 
 class Copies(NamedTuple):
@@ -155,7 +158,7 @@ def _ids_of(message: Message, about: None) -> tuple[str, ...]:
             value = " ".join(value.split())  # one server folds where another does not
             if "=?" in value:
                 value = decode_words(value)
-            if _NUMBER.search(value):
+            if _NUMBER.search(_MOMENT.sub(" ", value)):
                 author = next(iter(message.sightings_of((Role.FROM,))), None)
                 found.append(f"subject {author.address.key if author else ''} {value}")
         elif not is_taken and (taken := _TAKEN.search(value)) and not _VERSION.fullmatch(taken[2]):
