@@ -84,6 +84,22 @@ def test_a_subject_is_the_same_however_a_server_folds_it(first: str, second: str
     assert [f.subject for f in extra(guard, copy(99, STRANGER, subject=second))] == [STRANGER]
 
 
+@pytest.mark.parametrize(
+    ("busy", "code", "found"),
+    [(30, "482913", []), (30, "4829135702", [STRANGER]), (3, "482913", [STRANGER])],
+    ids=["short", "long", "quiet"],
+)
+def test_where_codes_come_fast_two_are_the_same_by_chance_if_they_are_short(
+    busy: int, code: str, found: list[str]
+) -> None:
+    guard = settled()
+    for number in range(busy):
+        assert extra(guard, copy(99, f"c@client-{number}.example", subject=f"Your code {700_000 + number}")) == []
+    extra(guard, copy(99, subject=f"Your code {code}"))
+    copies = copy(99, STRANGER, seconds=1, subject=f"Your code {code}")
+    assert [finding.subject for finding in extra(guard, copies)] == found
+
+
 @pytest.mark.parametrize("empty", ["", " <>"], ids=["nothing", "brackets"])
 def test_an_empty_message_id_is_shared_with_nobody(empty: str) -> None:
     guard = settled()

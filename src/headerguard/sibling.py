@@ -40,6 +40,9 @@ _VERSION = re.compile(r"[\d.]+")
 """What some servers write in the place of an id: the same in all mail."""
 _NUMBER = re.compile(r"\d{5,}")
 """What numbers an order, an invoice or a code, where it is no moment."""
+_NUMBERED = "subject "
+_MINUTES = 10 * 24 * 60
+"""In which no two messages of a stream may have the same number by chance, as codes are drawn at random."""
 _DATE = r"(?:(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])|[0-3]\d[0-3]\d(?:19|20)\d\d)"
 _MOMENT = re.compile(rf"(?<!\d){_DATE}(?:[T_-]?(?:[01]\d|2[0-3])[0-5]\d(?:[0-5]\d)?)?(?!\d)")
 """A day without signs between, in any order, and the time after it: jobs that begin by the clock share it."""
@@ -95,8 +98,20 @@ class Siblings:
         date = message.date
         for id_ in message.fact(_ids_of, None) if date else ():
             known = self._copies.get((stream, id_))
-            if known is not None and date is not None and abs(date - known.date) <= SPAN:
+            if known is None or date is None or abs(date - known.date) > SPAN:
+                continue
+            if not (id_.startswith(_NUMBERED) and self._is_chance(stream, id_, date)):
                 yield known
+
+    def _is_chance(self, stream: str, id_: str, date: datetime) -> bool:
+        """Whether so many numbers come at this time that, drawn at random, two would be the same every few days."""
+        others = [
+            other
+            for (where, other), copies in self._copies.items()
+            if where == stream and other.startswith(_NUMBERED) and other != id_ and abs(date - copies.date) <= SPAN
+        ]
+        digits = int(id_[len(_NUMBERED) :].partition(" ")[0])
+        return bool(len(others) ** 2 * _MINUTES > 10**digits)
 
     def learn(self, message: Message, stream: str, suffixes: SuffixList) -> None:
         """Remember a copy, and who is in it."""
@@ -158,9 +173,10 @@ def _ids_of(message: Message, about: None) -> tuple[str, ...]:
             value = " ".join(value.split())  # one server folds where another does not
             if "=?" in value:
                 value = decode_words(value)
-            if _NUMBER.search(_MOMENT.sub(" ", value)):
+            if numbers := _NUMBER.findall(_MOMENT.sub(" ", value)):
+                digits = len(max(numbers, key=len))
                 author = next(iter(message.sightings_of((Role.FROM,))), None)
-                found.append(f"subject {author.address.key if author else ''} {value}")
+                found.append(f"{_NUMBERED}{digits} {author.address.key if author else ''} {value}")
         elif not is_taken and (taken := _TAKEN.search(value)) and not _VERSION.fullmatch(taken[2]):
             found.append(f"by {taken[1].lower()} {taken[2]}")
             is_taken = True

@@ -31,9 +31,9 @@ class ExtraRecipient(Rule):
     author's own domain a hidden one weighs MEDIUM. Who is at home with the author is no party; where he stands in To
     first, an outsider beside him is one too many if the stream never shows so many recipients. Where its domain alone
     gives a hidden one away, `unfamiliar-blind-recipient` says it, and this rule is silent. A copy that shares its
-    Message-ID, the id that a server took it in under, or a Subject with a number of five digits with one of the minute
-    before, as far as the same process saw that, is of the same message: who is in it is one too many where the stream
-    neither shows so many parties nor divides messages into so many.
+    Message-ID, the id that a server took it in under, or a Subject with a number of five digits (more where numbers
+    come fast) with one of the minute before, as far as the same process saw that, is of the same message: who is in it
+    is one too many where the stream neither shows so many parties nor divides messages into so many.
 
     Why: mail to customers goes to a new domain every day, so that no domain is a surprise; a second recipient is. An
     archive gets a copy of everything, so that its vendor is no surprise; a second copy is.
