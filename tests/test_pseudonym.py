@@ -483,6 +483,23 @@ def test_forgetting_an_address_forgets_its_domain_and_it_beside_others(folder: P
     assert companions.keys() == {baseline.pseudonyms.of_text(f"c{n}@client-{n}.example") for n in range(1, 5)}
 
 
+def test_a_mailbox_is_not_said_to_be_nowhere_where_the_key_to_find_it_is_not_here(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "1.eml").write_text(f"To: c@client.example, {RIDER}, a@vault.example\nX-PM-Tag: receipt\n\n")
+    assert main(["learn", "1.eml", "-b", "baseline.json"]) == 0
+    (folder / "headerguard.key").unlink()
+    before = (folder / "baseline.json").read_text()
+    capsys.readouterr()
+    assert main(["baseline", "forget", RIDER, "-b", "baseline.json"]) == 2
+    assert "the key under which it learned exact addresses is not here" in capsys.readouterr().err
+    assert (folder / "baseline.json").read_text() == before
+    assert main(["baseline", "forget", "a@vault.example", "-b", "baseline.json"]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("vault.example is forgotten in ")
+    assert "is not here" in second
+
+
 def test_pruning_a_stream_drops_its_company(folder: Path) -> None:
     text = "From: a@x.example\nTo: c@client.example, d@other.example\nX-PM-Tag: t\nDate: {} Jan 2020 10:00:00 +0000\n\n"
     (folder / "old.eml").write_text(text.format(1))

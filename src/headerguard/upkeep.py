@@ -18,6 +18,7 @@ from headerguard.explain import level_of, place, title
 from headerguard.file import replace
 from headerguard.profile import LEARNED_ROLES, SHAPES, Profile
 from headerguard.protection import protections
+from headerguard.pseudonym import is_kept
 from headerguard.role import Role
 from headerguard.role_history import ENOUGH, RoleHistory
 from headerguard.rule import near_miss
@@ -157,6 +158,15 @@ def forget(baseline: Baseline, domain: str | None, mailbox: Address | None = Non
         who = baseline.pseudonyms.of_text(mailbox.canonical)
         held += sum(riders.forget(who) for riders in baseline.riders.values())
     return held
+
+
+def has_other_key(baseline: Baseline) -> bool:
+    """Whether it holds exact addresses under another key than it was given: no mailbox can be found among those."""
+    name = baseline.pseudonyms.name
+    companions = (who for riders in baseline.riders.values() for who in riders.companions)
+    return any(profile.has_strange_addresses(name) for profile in baseline.streams.values()) or any(
+        is_kept(who) and not who.startswith(name) for who in companions
+    )
 
 
 def prune(baseline: Baseline, before: date) -> list[str]:
