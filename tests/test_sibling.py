@@ -160,6 +160,20 @@ def test_an_archive_may_get_a_copy_apart_in_any_order_and_a_second_one_not() -> 
     assert [[f.subject for f in one] for one in found] == [[], [], ["other@vault.example"]]
 
 
+def test_an_archive_that_is_hidden_in_its_own_copies_makes_no_habit_of_dividing() -> None:
+    """It would be learned as one before it is known as an archive, and again in each new stream of the author."""
+    archive, guard = "audit@vault.example", Guard()
+    for number in range(30):
+        for who in (f"jane@client-{number}.example", archive):
+            envelope = Envelope("bounce@shop.example", (who,))
+            assert (
+                extra(guard, copy(number, f"jane@client-{number}.example", name=f"m{number}"), envelope=envelope) == []
+            )
+    extra(guard, copy(99, name="same"), envelope=Envelope("", ("jane@client-99.example",)))
+    found = extra(guard, copy(99, STRANGER, name="same"), envelope=Envelope("", (STRANGER,)))
+    assert [finding.subject for finding in found] == [STRANGER]
+
+
 def test_a_stream_that_divides_its_messages_may_go_on_doing_so() -> None:
     """What came in its first messages is its habit; one copy more than that is none until it is old."""
     guard = Guard()

@@ -133,7 +133,8 @@ class Siblings:
 def outsiders_of(message: Message, suffixes: SuffixList) -> dict[str, Party]:
     """The party of each recipient who is not at home with the author, by canonical address key.
 
-    Of a mailing nobody; nor of an alias that a relay expanded, as each member gets a copy of his own.
+    Of a mailing nobody; nor of an alias that a relay expanded, as each member gets a copy of his own. Who is hidden in
+    his own copy is judged by that, and proves no habit of dividing messages.
     """
     return message.fact(_outsiders_of, suffixes)
 
@@ -146,7 +147,9 @@ def _outsiders_of(message: Message, suffixes: SuffixList) -> dict[str, Party]:
     home = {registrable(s.address.domain) for s in message.sightings_of((Role.FROM,))}
     for recipient in message.recipients:
         domain = registrable(recipient.address.domain)
-        if domain not in home and recipient.tier is not Tier.CANDIDATE and recipient.original is None:
+        if recipient.hidden or recipient.tier is Tier.CANDIDATE or recipient.original is not None:
+            continue
+        if domain not in home:
             key = recipient.address.canonical
             if len(key) <= _LONG:  # nobody gets mail at a longer one (RFC 5321 section 4.5.3.1.3), and it is remembered
                 found[key] = key if domain in FREEMAIL else domain
