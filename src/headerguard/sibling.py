@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import NamedTuple
 
 from headerguard.address import SuffixList
@@ -41,6 +42,8 @@ _VERSION = re.compile(r"[\d.]+")
 _NUMBER = re.compile(r"\d{5,}")
 """What numbers an order, an invoice or a code, where it is no moment."""
 _NUMBERED = "subject "
+_LATEST = 512
+"""Ids that are counted, at most, to tell how many numbers come."""
 _MINUTES = 10 * 24 * 60
 """In which no two messages of a stream may have the same number by chance, as codes are drawn at random."""
 _DATE = r"(?:(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])|[0-3]\d[0-3]\d(?:19|20)\d\d)"
@@ -107,7 +110,7 @@ class Siblings:
         """Whether so many numbers come at this time that, drawn at random, two would be the same every few days."""
         others = [
             other
-            for (where, other), copies in self._copies.items()
+            for (where, other), copies in islice(reversed(self._copies.items()), _LATEST)
             if where == stream and other.startswith(_NUMBERED) and other != id_ and abs(date - copies.date) <= SPAN
         ]
         digits = int(id_[len(_NUMBERED) :].partition(" ")[0])
