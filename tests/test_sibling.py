@@ -160,6 +160,14 @@ def test_an_archive_may_get_a_copy_apart_in_any_order_and_a_second_one_not() -> 
     assert [[f.subject for f in one] for one in found] == [[], [], ["other@vault.example"]]
 
 
+def test_a_stamp_that_names_who_gets_the_copy_is_no_alias() -> None:
+    """Postfix writes one into all that it delivers."""
+    guard = settled()
+    extra(guard, copy(99, name="same", more="X-Original-To: jane@client-99.example\r\n"))
+    found = extra(guard, copy(99, STRANGER, name="same", more=f"X-Original-To: {STRANGER}\r\n"))
+    assert [finding.subject for finding in found] == [STRANGER]
+
+
 def test_an_archive_that_is_hidden_in_its_own_copies_makes_no_habit_of_dividing() -> None:
     """It would be learned as one before it is known as an archive, and again in each new stream of the author."""
     archive, guard = "audit@vault.example", Guard()

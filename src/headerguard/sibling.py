@@ -144,7 +144,7 @@ def outsiders_of(message: Message, suffixes: SuffixList) -> dict[str, Party]:
 
 def _outsiders_of(message: Message, suffixes: SuffixList) -> dict[str, Party]:
     found: dict[str, Party] = {}
-    if "x-original-to" in message.names or len(message.recipients) > MAILING:
+    if len(message.recipients) > MAILING or ("x-original-to" in message.names and _is_expanded(message)):
         return found
     registrable = suffixes.registrable_domain
     home = {registrable(s.address.domain) for s in message.sightings_of((Role.FROM,))}
@@ -157,6 +157,12 @@ def _outsiders_of(message: Message, suffixes: SuffixList) -> dict[str, Party]:
             if len(key) <= _LONG:  # nobody gets mail at a longer one (RFC 5321 section 4.5.3.1.3), and it is remembered
                 found[key] = key if domain in FREEMAIL else domain
     return found
+
+
+def _is_expanded(message: Message) -> bool:
+    """Whether it was meant for somebody who gets none; Postfix writes X-Original-To where it delivers, alias or not."""
+    stamps = {s.address.canonical for s in message.sightings_of((Role.DELIVERED,)) if s.field == "x-original-to"}
+    return not stamps.issubset(recipient.address.canonical for recipient in message.recipients)
 
 
 def _parties(outsiders: Mapping[str, Party], usual: Callable[[str], bool] | None) -> frozenset[Party]:
