@@ -19,13 +19,15 @@ from headerguard.address_list import Tier
 from headerguard.header import decode_words
 from headerguard.lists import FREEMAIL
 from headerguard.message import Message
-from headerguard.riders import MAILING, Party
+from headerguard.riders import Party
 from headerguard.role import Role
 
 __all__ = ["KEPT", "SPAN", "Copies", "Siblings", "outsiders_of"]
 
 KEPT = 4096
 """Ids that are remembered, the latest."""
+_COPIES, _PEOPLE = 8, 9
+"""Copies of one message that are remembered, and people in one; with more no message is meant for one party."""
 SPAN = timedelta(minutes=1)
 """How far apart the copies of one message are at most, by their Date."""
 _TELLING = frozenset(("message-id", "subject", "received"))
@@ -126,7 +128,7 @@ class Siblings:
             known = copies.pop((stream, id_), None)
             if known is None or abs(date - known.date) > SPAN:
                 known = Copies(date, (outsiders,))
-            elif len(known.outsiders) < MAILING:
+            elif len(known.outsiders) < _COPIES:
                 known = Copies(known.date, (*known.outsiders, outsiders))
             copies[stream, id_] = known
         while len(copies) > KEPT:
@@ -144,7 +146,7 @@ def outsiders_of(message: Message, suffixes: SuffixList) -> dict[str, Party]:
 
 def _outsiders_of(message: Message, suffixes: SuffixList) -> dict[str, Party]:
     found: dict[str, Party] = {}
-    if len(message.recipients) > MAILING or ("x-original-to" in message.names and _is_expanded(message)):
+    if len(message.recipients) > _PEOPLE or ("x-original-to" in message.names and _is_expanded(message)):
         return found
     registrable = suffixes.registrable_domain
     home = {registrable(s.address.domain) for s in message.sightings_of((Role.FROM,))}
