@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import unicodedata
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headerguard import Guard
+from headerguard.config import parse as config
 from headerguard.confusable import skeleton
+from headerguard.explain import Names
 from headerguard.lookalike import How, Imitation, Lookalikes
 
 KNOWN = (
@@ -245,3 +251,22 @@ def test_no_text_raises(text: str) -> None:
     names = Lookalikes(["digitalocean.com", text])
     found = names.imitated(text)
     assert found is None or found.original == "digitalocean.com"
+
+
+@pytest.mark.parametrize("hostile", ["copy@a{}.com", "a{}@brlghtpath.example"])
+def test_many_marks_in_a_row_are_never_sorted_at_once(monkeypatch: pytest.MonkeyPatch, hostile: str) -> None:
+    """Sorting them takes time that grows with the square of how many they are."""
+    lengths: list[int] = []
+    normalize = unicodedata.normalize
+
+    def counted(form: Any, text: str) -> str:
+        lengths.append(len(text))
+        return normalize(form, text)
+
+    monkeypatch.setattr(unicodedata, "normalize", counted)
+    name = hostile.format("\u0301\u0323" * 2_000)
+    guard = Guard(config=config({"own-domains": ["brightpath.example"]}))
+    report = guard.check(f"From: shop@brightpath.example\nTo: {name}\n\n".encode())
+    assert report.message.recipients[0].address.quality
+    assert Names(known=["brightpath.example"]).record(name)["quality"]
+    assert 1_000 < max(lengths) <= 1_024

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
 
+from headerguard.address import normalized
+
 __all__ = ["key_neighbours", "key_of", "merged", "neighbours", "readings", "shown", "skeleton"]
 
 _LONGEST_LABEL = 63
@@ -37,8 +39,8 @@ def skeleton(text: str) -> str:
     if text.isascii():
         return text.lower()
     looks = _looks()  # before it is folded, too: a lunate sigma looks like c, and what it folds to like o
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text.translate(looks)).casefold())
-    bare = "".join(c for c in unicodedata.normalize("NFD", folded) if unicodedata.category(c)[0] not in "MC")
+    folded = normalized("NFKC", normalized("NFKC", text.translate(looks)).casefold())
+    bare = "".join(c for c in normalized("NFD", folded) if unicodedata.category(c)[0] not in "MC")
     return bare.translate(looks)
 
 

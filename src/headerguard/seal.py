@@ -18,12 +18,11 @@ import base64
 import hmac
 import os
 import re
-import unicodedata
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from headerguard.address import Address
+from headerguard.address import Address, normalized
 from headerguard.address_list import parse
 from headerguard.errors import ConfigError
 
@@ -102,9 +101,7 @@ def fold(text: str) -> str:
     """Case and compatibility folded (UAX #15 NFKC, full case folding), and dotless i as i."""
     if text.isascii():
         return text.lower()
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).replace(
-        "\N{LATIN SMALL LETTER DOTLESS I}", "i"
-    )
+    return normalized("NFKC", normalized("NFKC", text).casefold()).replace("\N{LATIN SMALL LETTER DOTLESS I}", "i")
 
 
 def read_key(path: str | None) -> bytes | None:
