@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,8 @@ from headerguard.config import parse as config
 from headerguard.confusable import skeleton
 from headerguard.explain import Names
 from headerguard.lookalike import How, Imitation, Lookalikes
+
+PAGE = Path(__file__).parents[1] / "docs" / "lookalikes.md"
 
 KNOWN = (
     "digitalocean.com", "apple.com", "paypal.com", "modern-house.example", "wells.example", "deutsche-bank.de",
@@ -270,3 +274,30 @@ def test_many_marks_in_a_row_are_never_sorted_at_once(monkeypatch: pytest.Monkey
     assert report.message.recipients[0].address.quality
     assert Names(known=["brightpath.example"]).record(name)["quality"]
     assert 1_000 < max(lengths) <= 1_024
+
+
+def table() -> list[tuple[str, str]]:
+    """The examples in the table of the page on lookalikes, each with its way."""
+    rows = re.findall(r"^\| `(\w+)` \|.*\|(.*)\|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    return [(how, name) for how, names in rows[1:] for name in re.findall("`(.+?)`", names)]
+
+
+def test_the_page_has_an_example_of_every_way() -> None:
+    assert {how for how, _ in table()} == set(How)
+
+
+@pytest.mark.parametrize(("how", "name"), table())
+def test_examples_of_the_page_are_told(how: str, name: str) -> None:
+    assert Lookalikes(["brightpath.example"]).imitated(name) == ("brightpath.example", how)
+
+
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [
+        ("ab.net", "suffix"), ("a-b.com", "hyphen"), ("a.b.com", "dot"), ("ab.com.stranger.test", "subdomain"),
+        ("ab-billing.com", "word"), ("billing-ab.com", "word"),
+        ("abbilling.com", None), ("ba.com", None), ("aab.com", None), ("xab.com", None), ("ab-billing.net", None),
+    ],
+)  # fmt: skip
+def test_of_two_letters_is_told_what_the_page_says(name: str, how: str | None) -> None:
+    assert Lookalikes(["ab.com"]).imitated(name) == (how and ("ab.com", how))
