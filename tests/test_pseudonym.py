@@ -24,7 +24,7 @@ from headerguard.grammar.return_path import lasting_path
 from headerguard.guard import Guard
 from headerguard.message import Envelope, Message
 from headerguard.profile import Profile
-from headerguard.pseudonym import LENGTH, Pseudonyms, key_beside
+from headerguard.pseudonym import LENGTH, NULL_PATH, Pseudonyms, key_beside
 from headerguard.role_history import ADDRESSES_CAP, ENOUGH, Seen
 
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32
@@ -507,3 +507,11 @@ def test_pruning_a_stream_drops_its_company(folder: Path) -> None:
     assert "-/tag:t" in Baseline.load("baseline.json").riders
     assert main(["baseline", "prune", "-b", "baseline.json", "--before", "2021-01-01"]) == 0
     assert "-/tag:t" not in Baseline.load("baseline.json").riders
+
+
+def test_a_null_path_is_learned_beside_whoever_else_is_told_of_failures() -> None:
+    copy = Message.from_bytes(b"Return-Path: <>\r\nErrors-To: desk@vault.example\r\nX-PM-Tag: receipt\r\n\r\n")
+    baseline = learned([copy])
+    assert profile_of(baseline).knows(Role.BOUNCE, "vault.example")
+    assert knows(baseline, Role.BOUNCE, "desk@vault.example")
+    assert baseline.pseudonym(Role.BOUNCE, NULL_PATH) in (shown(baseline, Role.BOUNCE) or {})

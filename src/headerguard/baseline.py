@@ -38,7 +38,7 @@ from headerguard.profile import (
 )
 from headerguard.profile_record import MalformedError, mapping_at, profile_at, profile_record
 from headerguard.pseudonym import NULL_PATH, Pseudonyms, is_kept, of_this_process
-from headerguard.riders import MAILING, Party, Riders, company_of, riders_at, riders_record
+from headerguard.riders import MAILING, Company, Party, Riders, company_of, riders_at, riders_record
 from headerguard.role_history import ENOUGH, RoleHistory, day_at
 from headerguard.sibling import Siblings
 from headerguard.stream import NAMED, Level
@@ -268,22 +268,42 @@ class Baseline:
             self._riders_at(place).learn(company.everybody, day, aside)
         roles = stated_in(message, suffixes, without, hearsay)
         if SHAPE not in without:
-            usual = {name for key, name in company.shown.items() if key not in aside and name not in aside}
-            roles[PARTIES] = {bucket(len(usual) or 1)}
-            roles[CONCEALED] = {bucket(len(company.hidden))}
-            if levels and (copies := self.apart(message, levels[0], profiles[0], suffixes)[1]):
-                roles[APART] = {bucket(copies)}
+            parted = self.apart(message, levels[0], profiles[0], suffixes)[1] if levels else 0
+            roles.update(_shapes(company, parted, aside))
         elif broken := {value for role, value in without if role == BROKEN}:
             roles[BROKEN] = broken
         if levels:
             self.siblings.learn(message, levels[0].key, suffixes)
         if message.envelope is not None:
             roles[_ENVELOPE] = set()  # observed; that nobody was hidden in it is knowledge too
+        if is_null := message.has_null_path:
+            roles[_BOUNCE] = set()
+        named = learned_of(message, suffixes, roles, hearsay, company.apart)
+        addresses = self._named(named, roles, learning, without)
+        if is_null:
+            addresses.setdefault(_BOUNCE, set()).add(self.pseudonym(Role.BOUNCE, NULL_PATH))
+        if SHAPE not in without and profiles and (finest := profiles[0]):
+            self._learn_novelty(self.recent(finest), roles, aside)
+        whole = profiles[-1] if levels and not levels[-1].value else None
+        of_whole = _of_whole(roles, levels, message) if whole is not None else roles
+        for profile in learning:
+            profile.learn(of_whole if profile is whole else roles, day, addresses)
+            if profile.turned or profile.seen.last - profile.seen.first >= self.horizon:
+                self._turned[id(profile)] = profile
+        if self._shown is not None:
+            self._shown.update(value for role in roles.keys() & _OURS for value in roles[role])
+
+    def _named(
+        self,
+        named: Iterable[tuple[str, str, Sighting]],
+        roles: dict[str, set[str]],
+        learning: Collection[Profile],
+        without: Collection[tuple[str, str]],
+    ) -> dict[str, set[str]]:
+        """Enter the domains that a message names into its roles; gives the pseudonyms of exact addresses that count."""
         addresses: dict[str, set[str]] = {}
         tracked: dict[str, bool] = {}
-        if message.has_null_path:
-            roles[_BOUNCE], addresses[_BOUNCE] = set(), {self.pseudonym(Role.BOUNCE, NULL_PATH)}
-        for role, domain, sighting in learned_of(message, suffixes, roles, hearsay, company.apart):
+        for role, domain, sighting in named:
             if without and (role, domain) in without:
                 if sighting.role in FLAGGED:
                     roles.setdefault(FLAGGED[sighting.role], set()).add(domain)
@@ -297,16 +317,7 @@ class Baseline:
                 tracked[role] = _is_tracked(role, learning)
             if tracked[role]:
                 addresses.setdefault(role, set()).add(self.pseudonym(sighting.role, sighting.address))
-        if SHAPE not in without and profiles and (finest := profiles[0]):
-            self._learn_novelty(self.recent(finest), roles, aside)
-        whole = profiles[-1] if levels and not levels[-1].value else None
-        of_whole = _of_whole(roles, levels, message) if whole is not None else roles
-        for profile in learning:
-            profile.learn(of_whole if profile is whole else roles, day, addresses)
-            if profile.turned or profile.seen.last - profile.seen.first >= self.horizon:
-                self._turned[id(profile)] = profile
-        if self._shown is not None:
-            self._shown.update(value for role in roles.keys() & _OURS for value in roles[role])
+        return addresses
 
     def _learn_frequent(self, message: Message) -> None:
         frequent = self.frequent.get(message.account)
@@ -525,6 +536,15 @@ def names_in(profile: Profile, horizon: int = HORIZON) -> str:
 
 def _names_line(record: Any) -> str:
     return names_in(profile_at(record, ""))
+
+
+def _shapes(company: Company, parted: int, aside: Container[str]) -> Iterator[tuple[str, set[str]]]:
+    """How many recipients a message has, of each kind that is counted; `parted` got copies of their own before."""
+    usual = {name for key, name in company.shown.items() if key not in aside and name not in aside}
+    yield PARTIES, {bucket(len(usual) or 1)}
+    yield CONCEALED, {bucket(len(company.hidden))}
+    if parted:
+        yield APART, {bucket(parted)}
 
 
 def _of_whole(roles: Mapping[str, set[str]], levels: Sequence[Level], message: Message) -> Mapping[str, set[str]]:
