@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from headerguard import upkeep
 from headerguard.address import BUNDLED, SuffixList
-from headerguard.address_list import parse as parse_address
 from headerguard.arguments import baseline_at as _baseline
 from headerguard.arguments import baseline_to_add_to as _to_add_to
 from headerguard.arguments import configuration as _configuration
@@ -367,23 +366,20 @@ def baseline_merge(arguments: Namespace, terminal: Terminal) -> int:
 def baseline_forget(arguments: Namespace, terminal: Terminal) -> int:
     """Remove a registrable domain, or a mailbox, from every stream."""
     config, held, unseen = _configuration(arguments, terminal), 0, False
-    domain = upkeep.registrable(arguments.subject)
-    mailbox = parse_address(arguments.subject) if "@" in arguments.subject else None
+    domain, mailbox = upkeep.meant(arguments.subject, config.freemail)
     _baseline(arguments.baseline)
-    alone = domain in config.freemail  # a mailbox there says nothing of the others
 
     def forget(baseline: Baseline) -> Baseline | None:
         nonlocal held, unseen
-        held = upkeep.forget(baseline, None if alone and mailbox else domain, mailbox)
+        held = upkeep.forget(baseline, domain, mailbox)
         unseen = mailbox is not None and upkeep.has_other_key(baseline)
         return baseline if held else None
 
     Baseline.change(arguments.baseline, forget, _key(arguments.baseline, config))
-    if unseen and alone and not held:
+    if unseen and not domain and not held:
         raise ConfigError(f"{arguments.baseline}: {_OTHER_KEY}, so that {mailbox} cannot be found in it")
     said = f"is forgotten in {_plural(held, 'place')}" if held else "is in no stream"
-    who = str(mailbox) if alone and mailbox else domain
-    terminal.lines([f"{visible(who)} {said} of {visible(arguments.baseline)}"])
+    terminal.lines([f"{visible(domain or str(mailbox))} {said} of {visible(arguments.baseline)}"])
     if unseen:
         terminal.lines([f"{_OTHER_KEY}: whom {visible(str(mailbox))} was beside may still be there"])
     return CLEAN

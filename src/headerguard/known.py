@@ -63,6 +63,16 @@ class Known:
     """The learned roles in which the message may show what the stream has not; None: too little is known to tell."""
     _near: list[Lookalikes] = field(default_factory=list, compare=False, repr=False)
 
+    seal: Seal | None = None
+    """What the application asked for, where the copy carries a seal that can be believed."""
+    unbelieved: str | None = None
+    """Why a seal that the copy carries cannot be believed; None for none, or where there is no key."""
+    accepts: Callable[[Address], bool] | None = field(default=None, compare=False, repr=False)
+    """Tells whom people judged benign in this stream; None: nobody."""
+    aside: Container[str] = field(default=frozenset(), compare=False, repr=False)
+    """Canonical addresses and registrable domains of strangers, and of those whom people judged, in this account."""
+    _facts: Callable[[str], Facts | None] = field(default=lambda domain: None, compare=False, repr=False)
+
     def vouches_for(self, registrable: str) -> bool:
         """Whether a registrable domain is the operator's own, a partner's, or one that a closed role has shown."""
         return registrable in self.own_domains or registrable in self.partners or self.seen_anywhere(registrable)
@@ -110,16 +120,6 @@ class Known:
         No field names him, or he gets a copy of his own of a message that was meant for somebody unrelated.
         """
         return recipient.hidden or recipient.address.canonical in self.company(message).apart
-
-    seal: Seal | None = None
-    """What the application asked for, where the copy carries a seal that can be believed."""
-    unbelieved: str | None = None
-    """Why a seal that the copy carries cannot be believed; None for none, or where there is no key."""
-    accepts: Callable[[Address], bool] | None = field(default=None, compare=False, repr=False)
-    """Tells whom people judged benign in this stream; None: nobody."""
-    aside: Container[str] = field(default=frozenset(), compare=False, repr=False)
-    """Canonical addresses and registrable domains of strangers, and of those whom people judged, in this account."""
-    _facts: Callable[[str], Facts | None] = field(default=lambda domain: None, compare=False, repr=False)
 
     def facts(self, domain: str) -> Facts | None:
         """What DNS said of a domain when it was a stranger in an earlier finding; None: nobody asked. Asks nothing."""

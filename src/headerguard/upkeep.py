@@ -16,6 +16,7 @@ from headerguard.crowds import ACCOUNTS, ACCOUNTS_CAP
 from headerguard.errors import BaselineError, ConfigError
 from headerguard.explain import level_of, place, title
 from headerguard.file import replace
+from headerguard.lists import DomainList
 from headerguard.profile import LEARNED_ROLES, SHAPES, Profile
 from headerguard.protection import protections
 from headerguard.pseudonym import is_kept
@@ -24,7 +25,7 @@ from headerguard.role_history import ENOUGH, RoleHistory
 from headerguard.rule import near_miss
 from headerguard.terminal import visible
 
-__all__ = ["allow", "changes", "described", "forget", "prune", "registrable", "streams"]
+__all__ = ["allow", "changes", "described", "forget", "has_other_key", "meant", "prune", "streams"]
 
 _VALUES = 5
 """Registrable domains of a role that are listed."""
@@ -128,13 +129,17 @@ def changes(old: Baseline, new: Baseline) -> Iterator[str]:
         yield "the streams and the roles hold nothing new; counts or days differ, or something is gone"
 
 
-def registrable(subject: str) -> str:
-    """The registrable domain of an address or a domain that people wrote. Raises ConfigError for neither."""
-    address = parse_address(subject) if "@" in subject else None
-    domain = address.domain if address else to_a_label(subject.strip())
+def meant(subject: str, freemail: DomainList) -> tuple[str | None, Address | None]:
+    """The registrable domain and the mailbox that a subject which people wrote means; at free mail the mailbox alone.
+
+    Raises ConfigError for what is neither an address nor a domain.
+    """
+    mailbox = parse_address(subject) if "@" in subject else None
+    domain = mailbox.domain if mailbox else to_a_label(subject.strip())
     if not domain or "@" in domain or " " in domain:
         raise ConfigError(f"{subject!r} is neither an address nor a domain")
-    return BUNDLED.registrable_domain(domain)
+    registrable = BUNDLED.registrable_domain(domain)
+    return None if mailbox and registrable in freemail else registrable, mailbox
 
 
 def forget(baseline: Baseline, domain: str | None, mailbox: Address | None = None) -> int:
